@@ -1,0 +1,152 @@
+import type { AttemptKey } from './ids.ts'
+import type { Json, JsonObject } from './json.ts'
+import type { PullRequest } from './report.ts'
+
+/** What a backend can do. Machines and effects ask these, never a backend's name. */
+export interface BackendCapabilities {
+  /** A repeated create of one key makes no second agent run. */
+  readonly idempotentCreate: boolean
+  /** A running agent run can be stopped. */
+  readonly cancel: boolean
+  /** An agent run outlives this process and can be watched again. */
+  readonly resumeAfterRestart: boolean
+  /** A turn after the first can be prompted. */
+  readonly turns: boolean
+  readonly logs: boolean
+  readonly steer: boolean
+  /** Tokens or cost are reported. */
+  readonly usage: boolean
+}
+
+/** What is asked of a backend: one agent run for one attempt. */
+export interface AgentOrder {
+  readonly key: AttemptKey
+  /** Role line, task's prompt, what is asked of the report, failure context, mark. */
+  readonly prompt: string
+  readonly role?: string
+  /** `owner/name` or a backend's own id. */
+  readonly repository?: string
+  readonly model?: string
+  readonly agentType?: string
+  /** File paths or data URIs. */
+  readonly images?: readonly string[]
+  /** How long the work is thought to last, ms. */
+  readonly estimateMs?: number
+  /** Scripts the simulated backend and the stand-in for this task. */
+  readonly simulate?: JsonObject
+}
+
+/** A remote agent run: plain JSON, enough to find everything again. */
+export interface AgentRunRef {
+  readonly backend: string
+  readonly id: string
+  readonly url?: string
+  /** When the backend says it was created, ms. */
+  readonly createdAt?: number
+  /** The backend's own extras. */
+  readonly extra?: JsonObject
+}
+
+/**
+ * The truth about an agent run. `gone`: the backend no longer knows it. `active` includes every status that the backend
+ * has and we do not know.
+ */
+export interface AgentRunState {
+  readonly status: 'active' | 'paused' | 'complete' | 'failed' | 'cancelled' | 'gone'
+  /** The backend's own word, as it came. */
+  readonly rawStatus: string | null
+  readonly result?: string
+  readonly summary?: string
+  readonly pullRequests: readonly PullRequest[]
+  readonly url?: string
+  /** When this was read, ms. */
+  readonly at: number
+  /** Shown as progress where the backend has it (0..1, or a word). */
+  readonly progress?: number | string
+}
+
+/** Answer to "was this key created?". */
+export type FindResult =
+  | {
+      readonly kind: 'found'
+      readonly ref: AgentRunRef /** further runs of the same key, newest last */
+      readonly others: readonly AgentRunRef[]
+    }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unknown'; readonly reason: string }
+
+/** One line of an agent run's log. */
+export interface LogEntry {
+  readonly at: number | null
+  readonly type: string
+  readonly text: string
+  readonly tool?: string
+}
+
+/** Why a call to a backend failed. */
+export type BackendErrorKind =
+  | 'limit'
+  | 'quota'
+  | 'auth'
+  | 'refused'
+  | 'not-found'
+  | 'invalid'
+  | 'unreachable'
+  | 'crashed'
+  | 'timeout'
+  | 'unknown-outcome'
+
+/** Where agent runs happen. `read` decides, hints only wake it. Every method honours its signal. */
+export interface Backend {
+  readonly id: string
+  /** Limits are shared by all runs of one account. */
+  readonly account: string
+  readonly capabilities: BackendCapabilities
+  /** Names of the limiter's buckets a create takes, all at once; empty for none. */
+  readonly createBuckets: readonly string[]
+  /** How long after a create of unknown outcome an absent key may still appear, ms. */
+  readonly graceMs: number
+  /** Throws BackendError; `certain: false` means that the outcome is unknown. */
+  create(order: AgentOrder, signal: AbortSignal): Promise<AgentRunRef>
+  /** Looks a key up among the runs made since `since` (ms). */
+  find(key: AttemptKey, since: number, signal: AbortSignal): Promise<FindResult>
+  read(ref: AgentRunRef, signal: AbortSignal): Promise<AgentRunState>
+  /** Calls `onHint` whenever it is time to read; resolves only when aborted. */
+  follow(ref: AgentRunRef, onHint: () => void, signal: AbortSignal): Promise<void>
+  /** A new turn on an idle run. `text` ends with its mark. */
+  prompt(ref: AgentRunRef, message: { turn: number; text: string }, signal: AbortSignal): Promise<void>
+  /** Whether the mark of `turn` has reached the run, and whether a final answer follows it. */
+  findTurn(
+    ref: AgentRunRef,
+    turn: { key: AttemptKey; turn: number },
+    signal: AbortSignal,
+  ): Promise<'answered' | 'seen' | 'absent' | 'unknown'>
+  /** Stops a run; absent where capabilities.cancel is false. */
+  cancel?(ref: AgentRunRef, signal: AbortSignal): Promise<void>
+  /** The newest `limit` entries, oldest first. */
+  logs?(ref: AgentRunRef, limit: number, signal: AbortSignal): Promise<readonly LogEntry[]>
+  /** Releases sockets and timers; agent runs go on. */
+  close(): Promise<void>
+}
+
+/** Plain form of a failure, as machines and records keep it. */
+export interface Failure {
+  /** A BackendErrorKind, or how the work itself failed. */
+  readonly kind:
+    | BackendErrorKind
+    | 'reported'
+    | 'invalid-report'
+    | 'agent-failed'
+    | 'cancelled-outside'
+    | 'deadline'
+    | 'internal'
+  readonly message: string
+  readonly retryable: boolean
+  /** False: the call may have taken effect. */
+  readonly certain: boolean
+  /** Not before this time, ms. */
+  readonly notBefore?: number
+  /** What the next attempt is told, cut. */
+  readonly context?: string
+  readonly detail?: Json
+}

@@ -1,0 +1,24 @@
+import type { Json } from './json.ts'
+
+/** What a person may say to a task. The same on every way in. */
+export type TaskCommand =
+  | { readonly type: 'retry'; readonly prompt?: string }
+  | { readonly type: 'complete'; readonly result: Json }
+  | { readonly type: 'skip' }
+  | { readonly type: 'fail'; readonly reason?: string }
+  /** Watch on for another `ms`. */
+  | { readonly type: 'wait'; readonly ms?: number }
+  /** Take the running agent's end as if it were in time. */
+  | { readonly type: 'adopt' }
+
+/** What a person may say to a run. */
+export type RunCommand = { readonly type: 'cancel' } | { readonly type: 'pause' } | { readonly type: 'continue' }
+
+/** Answer to a command: the seq of the record it caused; it is durable. */
+export interface CommandReply {
+  readonly run: string
+  readonly task?: string
+  readonly seq: number
+  /** Public state after the command. */
+  readonly state: string
+}

@@ -1,0 +1,64 @@
+import type { LogEntry } from './backend.ts'
+import type { CommandReply, RunCommand, TaskCommand } from './command.ts'
+import type { JsonObject } from './json.ts'
+import type { RunRecord } from './record.ts'
+import type { RunSummary, RunView, TaskResult } from './views.ts'
+import type { RateLimit, Workflow } from './workflow.ts'
+
+/** How a run is carried out; stored in the run, replaced by the flags of `resume`. */
+export interface RunSettings {
+  /** Overrides every task's backend: `codegen` or `simulated`. */
+  readonly backend?: string
+  /** `codegen.create` -> limit, tightening or (from a person's flag) replacing the account's. */
+  readonly limits?: Readonly<Record<string, RateLimit>>
+  readonly graceMs?: number
+  /** Divides durations of the embedded stand-in and the simulated backend. */
+  readonly speed?: number
+  readonly seed?: number
+  /** Approves what waits for approval. */
+  readonly yes?: boolean
+}
+
+/** How things stand with a run when nothing of it can progress by itself any more. */
+export interface RunOutcome {
+  readonly run: string
+  readonly status: string
+  /** 0 completed; 1 failed or cancelled; 2 credentials or data folder; 3 waits for a person, a quota or a budget. */
+  readonly exitCode: 0 | 1 | 2 | 3
+  /** One line for a person when the code is not 0. */
+  readonly reason?: string
+}
+
+/** One process's hold on a data folder: starts, restores, watches and commands runs. */
+export interface Orchestrator {
+  readonly dataDir: string
+  /** The run is durable when this resolves, and goes on by itself. Throws WorkflowError, UsageError. */
+  start(workflow: Workflow, inputs: JsonObject, settings: RunSettings): Promise<string>
+  /** Restores unfinished runs (all, or the one named) and lets them go on. Throws NotFoundError. */
+  resume(run?: string, settings?: RunSettings): Promise<readonly string[]>
+  /** Resolves once the command's record is durable. Throws CommandRefusedError, NotFoundError. */
+  command(run: string, command: RunCommand): Promise<CommandReply>
+  commandTask(run: string, task: string, command: TaskCommand): Promise<CommandReply>
+  runs(): readonly RunSummary[]
+  view(run: string): RunView
+  /** Durable records with seq > after, in order; at most `limit`. */
+  records(run: string, after: number, limit?: number): Promise<readonly RunRecord[]>
+  /** Told of every durable record, in order per run, after it is durable. */
+  subscribe(listener: (run: string, records: readonly RunRecord[]) => void): () => void
+  result(run: string, task: string): Promise<TaskResult>
+  logs(run: string, task: string, limit: number): Promise<readonly LogEntry[]>
+  /** Resolves when the run has ended, or waits and nothing of it can progress without a person. */
+  settled(run: string, signal?: AbortSignal): Promise<RunOutcome>
+  /** What limits are used, what waits. */
+  limits(): JsonObject
+  /** Stops effects, makes the rest durable, lets the folder go. Agents keep running at their backends. */
+  close(): Promise<void>
+}
+
+/** Reads a data folder that somebody else may hold; never writes. */
+export interface DataFolderReader {
+  runs(): Promise<readonly RunSummary[]>
+  view(run: string): Promise<RunView>
+  records(run: string, after: number, limit?: number): Promise<readonly RunRecord[]>
+  result(run: string, task: string): Promise<TaskResult>
+}

@@ -1,0 +1,95 @@
+import type { Json, JsonObject } from './json.ts'
+
+export type InputType = 'string' | 'number' | 'integer' | 'boolean' | 'object' | 'array'
+
+/** A declared input of a workflow. */
+export interface InputSpec {
+  readonly type: InputType
+  readonly required: boolean
+  readonly default?: Json
+  readonly description?: string
+}
+
+export type Priority = 'high' | 'normal' | 'low'
+export type OnFailure = 'escalate' | 'fail' | 'skip' | 'continue'
+
+/** Exponential backoff: delay * factor^(n-1), at most maxDelay, with jitter. */
+export interface RetryPolicy {
+  /** Attempts in all, at least 1. */
+  readonly attempts: number
+  readonly delayMs: number
+  readonly factor: number
+  readonly maxDelayMs: number
+  /** Start a second agent when the first is past its deadline and cannot be cancelled. */
+  readonly onTimeout: boolean
+}
+
+/** When a task runs although something it needs did not complete, or does not run although all did. */
+export type Condition =
+  | { readonly kind: 'always' }
+  | { readonly kind: 'failed' }
+  | { readonly kind: 'expression'; readonly source: string }
+
+/** One task of a checked workflow: every default filled in, every duration in ms. */
+export interface TaskSpec {
+  readonly id: string
+  readonly role?: string
+  /** Liquid template. */
+  readonly prompt: string
+  readonly needs: readonly string[]
+  readonly if?: Condition
+  /** The upstream task and the path below its output that holds the list. */
+  readonly forEach?: { readonly task: string; readonly path: readonly string[] }
+  readonly maxItems: number
+  /** JSON Schema of `report.result`. */
+  readonly output?: JsonObject
+  readonly backend: string
+  readonly repository?: string
+  readonly model?: string
+  readonly agentType?: string
+  readonly images?: readonly string[]
+  readonly priority: Priority
+  /** Named resources, one unit each. */
+  readonly uses: readonly string[]
+  readonly timeoutMs: number
+  readonly stuckAfterMs: number
+  readonly retry: RetryPolicy
+  readonly onFailure: OnFailure
+  readonly estimateMs?: number
+  readonly simulate?: JsonObject
+}
+
+/** The manager of a checked workflow. */
+export interface ManagerSpec {
+  /** Liquid template over `inputs`. */
+  readonly prompt: string
+  readonly backend: string
+  readonly repository?: string
+  readonly model?: string
+  /** How long one turn may last, ms. */
+  readonly timeoutMs: number
+  /** Told of changes at most this often, ms. */
+  readonly reportEveryMs: number
+  readonly simulate?: JsonObject
+}
+
+/** `max` calls in any window of `windowMs`, or no limit. */
+export type RateLimit = { readonly max: number; readonly windowMs: number } | 'none'
+
+/** A checked workflow: the definition of a run. Plain JSON; tasks in the order of the file. */
+export interface Workflow {
+  readonly name: string
+  readonly description?: string
+  readonly inputs: Readonly<Record<string, InputSpec>>
+  /** Agents at once in this run. */
+  readonly concurrency: number
+  /** By backend, then bucket. */
+  readonly limits: Readonly<Record<string, Readonly<Record<string, RateLimit>>>>
+  /** Capacity by resource name. */
+  readonly resources: Readonly<Record<string, number>>
+  readonly budget: { readonly agentRuns?: number; readonly durationMs?: number; readonly managerTurns?: number }
+  /** The template of each role's first line, by role; `default` for the rest. */
+  readonly roles: Readonly<Record<string, string>>
+  readonly manager?: ManagerSpec
+  readonly tasks: readonly TaskSpec[]
+}

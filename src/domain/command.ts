@@ -12,7 +12,11 @@ export type TaskCommand =
   | { readonly type: 'adopt' }
 
 /** What a person may say to a run. */
-export type RunCommand = { readonly type: 'cancel' } | { readonly type: 'pause' } | { readonly type: 'continue' }
+export type RunCommand =
+  | { readonly type: 'cancel' }
+  | { readonly type: 'pause' }
+  /** `budget` raises what is used up: `agentRuns` by a number, `duration` by ms. */
+  | { readonly type: 'continue'; readonly budget?: Readonly<Record<string, number>> }
 
 /** Answer to a command: the seq of the record it caused; it is durable. */
 export interface CommandReply {

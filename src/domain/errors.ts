@@ -43,9 +43,11 @@ export class NotFoundError extends TroupeError {
   override readonly name = 'NotFoundError' as const
   readonly code = 'not-found'
   readonly subject: string
+  readonly hint: string
   constructor(subject: string, hint: string) {
     super(`${subject} does not exist. ${hint}`)
     this.subject = subject
+    this.hint = hint
   }
 }
 
@@ -55,6 +57,8 @@ export class CommandRefusedError extends TroupeError {
   readonly code = 'command-refused'
   readonly subject: string
   readonly command: string
+  /** The subject's public state when it refused. */
+  readonly state: string
   readonly legal: readonly string[]
   constructor(subject: string, command: string, state: string, legal: readonly string[]) {
     super(
@@ -63,6 +67,7 @@ export class CommandRefusedError extends TroupeError {
     )
     this.subject = subject
     this.command = command
+    this.state = state
     this.legal = legal
   }
 }

@@ -16,6 +16,8 @@ export interface AttemptView {
 /** A task (or the manager) as people see it: what is where, and why. */
 export interface TaskView {
   readonly task: string
+  /** True for a `forEach` task itself: its items have agents, it has none. */
+  readonly forEach?: boolean
   readonly role?: string
   /** Public state; `waiting` while its needs are not settled and no agent exists. */
   readonly state: string

@@ -1,0 +1,133 @@
+import { createCodegenBackend, declareCodegenLimits } from './backends/codegen/codegen-backend.ts'
+import type { StandIn } from './backends/codegen/stand-in/stand-in.ts'
+import type { Backend } from './domain/backend.ts'
+import type { Clock } from './domain/clock.ts'
+import { UsageError } from './domain/errors.ts'
+import type { Limiter } from './domain/limiter.ts'
+import type { RunSettings } from './domain/orchestration.ts'
+import type { RateLimit } from './domain/workflow.ts'
+
+/** Where the Codegen API is and who we are there. From the environment; never recorded. */
+export interface CodegenEnvironment {
+  readonly token?: string
+  readonly organizationId?: string
+  /** Without `/v1`. */
+  readonly baseUrl?: string
+}
+
+export interface AccountsOptions {
+  readonly clock: Clock
+  readonly limiter: Limiter
+  readonly environment: CodegenEnvironment
+  /** Where the embedded stand-in keeps its runs. */
+  readonly standInFolder: string
+  /** Replaces the network: tests. */
+  readonly fetch?: typeof globalThis.fetch
+}
+
+const LIVE_BASE_URL = 'https://api.codegen.com'
+const STAND_IN_BASE_URL = 'http://stand-in.invalid'
+export const DEFAULT_SEED = 1
+
+/** The backends of one process, made when a run first needs them. */
+export class Accounts {
+  readonly #options: AccountsOptions
+  readonly #backends = new Map<string, Backend>()
+  #standIn: StandIn | undefined
+
+  constructor(options: AccountsOptions) {
+    this.#options = options
+  }
+
+  /** True when Codegen is the embedded stand-in: neither a token nor a base URL is set. */
+  get embedded(): boolean {
+    const { token, baseUrl } = this.#options.environment
+    return token === undefined && baseUrl === undefined
+  }
+
+  /** A backend that {@link open} made. */
+  get(id: string): Backend {
+    const backend = this.#backends.get(id)
+    if (backend === undefined) throw new UsageError(`Backend '${id}' is not open`)
+    return backend
+  }
+
+  /** The one that bills an account. */
+  byAccount(account: string): Backend | undefined {
+    return [...this.#backends.values()].find((backend) => backend.account === account)
+  }
+
+  /** The embedded stand-in has the repositories that a workflow names. */
+  addRepositories(names: readonly string[]): void {
+    this.#standIn?.addRepositories(names)
+  }
+
+  /** Makes a backend unless it is there. Throws UsageError for an unknown id, DataFolderError when the stand-in's file is taken. */
+  async open(id: string, settings: RunSettings): Promise<void> {
+    if (this.#backends.has(id)) return
+    if (id === 'simulated') this.#backends.set(id, await this.#simulated(settings))
+    else if (id === 'codegen') this.#backends.set(id, await this.#codegen(settings))
+    else throw new UsageError(`There is no backend '${id}'. There are: codegen, simulated.`)
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#backends.values()].map((backend) => backend.close()))
+    await this.#standIn?.close()
+  }
+
+  async #simulated(settings: RunSettings): Promise<Backend> {
+    const { createSimulatedBackend } = await import('./backends/simulated/simulated-backend.ts')
+    return createSimulatedBackend({
+      clock: this.#options.clock,
+      seed: settings.seed ?? DEFAULT_SEED,
+      ...(settings.speed === undefined ? {} : { speed: settings.speed }),
+    })
+  }
+
+  async #codegen(settings: RunSettings): Promise<Backend> {
+    const { clock, limiter, environment } = this.#options
+    declareCodegenLimits(limiter, 'codegen')
+    const standIn = this.embedded
+    const fetch = this.#options.fetch ?? (standIn ? await this.#standInFetch(settings) : undefined)
+    return createCodegenBackend({
+      baseUrl: environment.baseUrl ?? (standIn ? STAND_IN_BASE_URL : LIVE_BASE_URL),
+      token: environment.token ?? 'stand-in',
+      clock,
+      limiter,
+      standIn,
+      // The embedded stand-in lists what it created at once.
+      ...(standIn ? { graceMs: 0 } : {}),
+      ...(fetch === undefined ? {} : { fetch }),
+      ...(environment.organizationId === undefined ? {} : { organizationId: Number(environment.organizationId) }),
+    })
+  }
+
+  async #standInFetch(settings: RunSettings): Promise<typeof globalThis.fetch> {
+    const { clock, standInFolder } = this.#options
+    // Only who has no account pays for loading a whole server.
+    const [{ createStandIn }, { openStandInStore }] = await Promise.all([
+      import('./backends/codegen/stand-in/stand-in.ts'),
+      import('./backends/codegen/stand-in/store-file.ts'),
+    ])
+    const store = await openStandInStore(standInFolder, clock)
+    const standIn = createStandIn({
+      clock,
+      store,
+      seed: settings.seed ?? DEFAULT_SEED,
+      limits: codegenLimits(settings),
+      ...(settings.speed === undefined ? {} : { speed: settings.speed }),
+    })
+    this.#standIn = standIn
+    return standIn.fetch
+  }
+}
+
+/** What a person's `--limit codegen.X` means for the embedded stand-in, which would otherwise refuse what the flag allows. */
+function codegenLimits(settings: RunSettings): Record<string, RateLimit> {
+  const limits: Record<string, RateLimit> = {}
+  for (const [name, limit] of Object.entries(settings.limits ?? {})) {
+    const [account, bucket] = name.split('.')
+    if (account === 'codegen' && bucket !== undefined) limits[bucket] = limit
+  }
+  return limits
+}

@@ -1,0 +1,44 @@
+import type { Effect } from '../domain/effect.ts'
+import type { WaitingFor } from '../domain/limiter.ts'
+import { backoffDelay } from '../machines/backoff.ts'
+import type { AcquireInput, AcquireOutput } from '../machines/effects.ts'
+import type { RunContext } from './run-context.ts'
+
+const REFUSED = { delayMs: 1_000, factor: 2, maxDelayMs: 60_000 }
+/** A wait shorter than this is not worth a record. */
+const SAY_AFTER_MS = 2_000
+
+/** Waits until the attempt holds all it needs at once. An in-process wait: nothing leaves. */
+export const acquireSlots =
+  (run: RunContext): Effect<AcquireInput, AcquireOutput> =>
+  async (input, { signal }) => {
+    const { clock, limiter } = run
+    const notBefore =
+      input.notBefore ??
+      (input.refusals > 0
+        ? clock.now() + backoffDelay(REFUSED, input.refusals, run.seed, `${run.run}/${input.task}/${input.refusals}`)
+        : undefined)
+    const request = { ...run.slots(input.task, input.attempt), ...(notBefore === undefined ? {} : { notBefore }) }
+    let waiting: WaitingFor | undefined
+    let timer: ReturnType<typeof clock.setTimeout> | undefined
+    const say = () => {
+      timer = undefined
+      if (waiting !== undefined) run.progress(input.task, input.attempt, { waitingFor: { ...waiting } })
+    }
+    const onWait = (reason: WaitingFor) => {
+      const changed = waiting?.kind !== reason.kind || waiting.name !== reason.name
+      waiting = reason
+      if (changed) timer ??= clock.setTimeout(say, SAY_AFTER_MS)
+    }
+    try {
+      for (;;) {
+        await limiter.acquire(request, signal, onWait)
+        const over = run.overBudget()
+        if (over === undefined) return { at: clock.now() }
+        limiter.release(request.holder)
+        run.pauseForBudget(over)
+      }
+    } finally {
+      if (timer !== undefined) clock.clearTimeout(timer)
+    }
+  }

@@ -1,0 +1,29 @@
+import { sleep } from '../domain/clock.ts'
+import type { Effect } from '../domain/effect.ts'
+import type { NewsInput, NewsOutput } from '../machines/effects.ts'
+import type { RunContext } from './run-context.ts'
+
+/** Waits until there is something to tell the manager, at most once per `reportEvery`, or the run ends. An in-process wait. */
+export const awaitNews =
+  (run: RunContext): Effect<NewsInput, NewsOutput> =>
+  async (input, { signal }) => {
+    const notBefore = run.clock.now() + run.reportEveryMs
+    for (;;) {
+      const news = run.news(input.toldUpTo)
+      const rest = notBefore - run.clock.now()
+      if (news.final || (news.changed && rest <= 0)) return news
+      const wake = new AbortController()
+      const onAbort = () => wake.abort(signal.reason)
+      signal.addEventListener('abort', onAbort, { once: true })
+      const waits = [run.newsChanged(wake.signal)]
+      if (news.changed) waits.push(sleep(run.clock, rest, wake.signal))
+      try {
+        await Promise.race(waits)
+      } finally {
+        signal.removeEventListener('abort', onAbort)
+        wake.abort()
+        for (const wait of waits) wait.catch(() => {})
+      }
+      signal.throwIfAborted()
+    }
+  }

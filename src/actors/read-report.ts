@@ -1,0 +1,61 @@
+import type { AgentRunState, Failure } from '../domain/backend.ts'
+import { sleep } from '../domain/clock.ts'
+import type { Effect } from '../domain/effect.ts'
+import { BackendError } from '../domain/errors.ts'
+import type { ReportInput, ReportOutput } from '../machines/effects.ts'
+import { parseReport } from './parse-report.ts'
+import type { RunContext } from './run-context.ts'
+
+/** Results up to this many characters travel in the record; larger ones lie in a file, the record holds their beginning. */
+const INLINE = 16_384
+
+/** Reads what an ended agent run returned and checks it. Rejects with kind `reported` or `invalid-report`. */
+export const readReport =
+  (run: RunContext): Effect<ReportInput, ReportOutput> =>
+  async (input, { signal }) => {
+    const state = await readUntilAnswered(run, input, signal)
+    const { report, text } = parseReport(state.result ?? '')
+    if (report?.status === 'failed') {
+      throw failure('reported', `The agent reported that it failed: ${brief(report.result) || brief(text)}`)
+    }
+    const wrong = run.checkOutput(input.task, report?.result ?? null)
+    if (wrong !== undefined) throw failure('invalid-report', `The report does not fit the task's output: ${wrong}`)
+    const body = {
+      result: text || state.summary || (report === undefined ? '' : brief(report.result)),
+      ...(report === undefined ? {} : { output: report.result }),
+    }
+    const rest = {
+      ...(report?.metrics === undefined ? {} : { metrics: report.metrics }),
+      pullRequests: state.pullRequests,
+      ...(state.url === undefined ? {} : { url: state.url }),
+    }
+    const whole = JSON.stringify(body)
+    if (whole.length <= INLINE) return { ...body, ...rest }
+    const file = await run.keepResult(input.task, input.attempt, input.turn, whole)
+    return { result: body.result.slice(0, INLINE / 2), file, ...rest }
+  }
+
+function failure(kind: Failure['kind'], message: string): BackendErrorLike {
+  return { kind, message, retryable: true, certain: true }
+}
+type BackendErrorLike = Failure
+
+function brief(value: unknown): string {
+  const text = typeof value === 'string' ? value : value === null || value === undefined ? '' : JSON.stringify(value)
+  return text.slice(0, 500)
+}
+
+/** The agent run has ended and was paid for, so an answer is worth waiting for: only a command stops this. */
+async function readUntilAnswered(run: RunContext, input: ReportInput, signal: AbortSignal): Promise<AgentRunState> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return await run.backendOf(input.task).read(input.ref, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof BackendError)) throw error
+      if (failures === 3)
+        run.alert('unreadable', `${input.task}: its result cannot be read: ${error.message}`, input.task)
+      await sleep(run.clock, Math.min(60_000, 1_000 * 2 ** Math.min(failures, 6)), signal)
+    }
+  }
+}

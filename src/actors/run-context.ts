@@ -1,0 +1,42 @@
+import type { AgentOrder, AgentRunRef, Backend, Failure } from '../domain/backend.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { Json, JsonObject } from '../domain/json.ts'
+import type { Limiter, SlotRequest } from '../domain/limiter.ts'
+import type { NewsOutput, PromptInput } from '../machines/effects.ts'
+
+/** What the effects of one run are given; the composition root makes it. */
+export interface RunContext {
+  readonly run: string
+  readonly clock: Clock
+  readonly limiter: Limiter
+  readonly seed: number
+  /** The backend of a task or of the manager. */
+  backendOf(task: string): Backend
+  /** What the attempt must hold before its create may be sent. */
+  slots(task: string, attempt: number): SlotRequest
+  /** How long a create of unknown outcome may still appear at its backend, ms. */
+  graceMs(task: string): number
+  /** Why the budget allows no further agent run; undefined while it does. */
+  overBudget(): string | undefined
+  /** The budget is used up: the run is paused and a person is asked. */
+  pauseForBudget(reason: string): void
+  /** What is asked of the backend; the prompt is rendered from the settled tasks, so it is the same after a restart. */
+  order(task: string, attempt: number, extras: { failure?: Failure; prompt?: string }): Promise<AgentOrder>
+  /** The text of a manager's turn after the first. */
+  managerTurn(input: PromptInput): Promise<string>
+  /** What settled since the manager was last told. */
+  news(toldUpTo: number): NewsOutput
+  /** Resolves when `news` may have changed. */
+  newsChanged(signal: AbortSignal): Promise<void>
+  readonly reportEveryMs: number
+  stuckAfterMs(task: string): number
+  /** What is wrong with a task's output by its schema; undefined when nothing is. */
+  checkOutput(task: string, output: Json): string | undefined
+  /** Keeps a large text; the name under which it is found again. */
+  keepResult(task: string, attempt: number, turn: number, text: string): Promise<string>
+  /** Something worth knowing that is no transition: a record of type `progress`. */
+  progress(task: string, attempt: number, data: JsonObject): void
+  alert(code: string, message: string, task?: string): void
+  /** A second agent run of the same key was seen: it is watched and reported, never used. */
+  reportDouble(task: string, attempt: number, ref: AgentRunRef): void
+}

@@ -1,0 +1,177 @@
+import type { AgentRunRef, FindResult } from '../../domain/backend.ts'
+import { BackendError } from '../../domain/errors.ts'
+import { type AttemptKey, formatKey } from '../../domain/ids.ts'
+import { untilAborted } from './abortable.ts'
+import { type CodegenClient, PAGE_SIZE } from './codegen-client.ts'
+import { isAuth, readFirstMark } from './codegen-logs.ts'
+import { isKeyMetadata } from './codegen-order.ts'
+import type { CodegenRun } from './codegen-schemas.ts'
+
+export interface RunFinderOptions {
+  readonly client: CodegenClient
+  organization(signal: AbortSignal): Promise<string>
+  userId(signal: AbortSignal): Promise<string>
+  toRef(run: CodegenRun, organization: string): AgentRunRef
+  /** Ends what is under way for good. */
+  readonly closed: AbortSignal
+}
+
+/** Looks a key up among the runs made since `since` (ms). */
+export type FindRun = (key: AttemptKey, since: number, signal: AbortSignal) => Promise<FindResult>
+
+/** How far the provider's clock may be behind ours. */
+const CLOCK_MARGIN_MS = 5 * 60_000
+const MOST_PAGES = 100
+/** Logs read for one question; what they say is remembered for the next. */
+const MOST_LOGS = 20
+const MOST_REMEMBERED = 2000
+
+interface Question {
+  readonly key: AttemptKey
+  readonly since: number
+  readonly signal: AbortSignal
+  resolve(runs: RecentRuns): void
+  reject(error: unknown): void
+}
+
+interface RecentRuns {
+  readonly runs: readonly CodegenRun[]
+  readonly organization: string
+}
+
+/**
+ * Finds what a create of unknown outcome has made: by metadata, else by the mark in a run's first message. Questions that
+ * come together are answered by one walk through the list. What cannot be read is 'unknown'; only `auth` is thrown.
+ */
+export function createRunFinder(options: RunFinderOptions): FindRun {
+  const walk = createSharedWalk(options)
+  /** Run id -> key that its first message names, or '' for none. */
+  const marks = new Map<string, string>()
+
+  const byMark = async (recent: RecentRuns, key: AttemptKey, since: number, signal: AbortSignal) => {
+    const unmarked = recent.runs.filter((run) => run.metadata === null || Object.keys(run.metadata).length === 0)
+    const asked = unmarked.filter((run) => !marks.has(run.id)).sort((a, b) => distance(a, since) - distance(b, since))
+    let undecided = Math.max(0, asked.length - MOST_LOGS)
+    for (const run of asked.slice(0, MOST_LOGS)) {
+      const mark = await readMark(options.client, recent.organization, run.id, signal)
+      if (mark === 'unknown') undecided++
+      else remember(marks, run.id, mark)
+    }
+    return { found: unmarked.filter((run) => marks.get(run.id) === formatKey(key)), undecided }
+  }
+
+  return async (key, since, signal) => {
+    try {
+      const recent = await walk(key, since - CLOCK_MARGIN_MS, signal)
+      const inRange = recent.runs.filter((run) => (run.createdAt ?? since) >= since - CLOCK_MARGIN_MS)
+      let found = recent.runs.filter((run) => isKeyMetadata(run.metadata, key))
+      if (found.length === 0) {
+        const marked = await byMark({ ...recent, runs: inRange }, key, since, signal)
+        if (marked.found.length === 0 && marked.undecided > 0) {
+          return unknown(
+            `${marked.undecided} recent agent runs carry no metadata, and their logs do not tell whose they are`,
+          )
+        }
+        found = marked.found
+      }
+      const [ref, ...others] = found.sort(byAge).map((run) => options.toRef(run, recent.organization))
+      return ref === undefined ? { kind: 'absent' } : { kind: 'found', ref, others }
+    } catch (error) {
+      if (signal.aborted || isAuth(error) || !(error instanceof BackendError)) throw error
+      return unknown(error.message)
+    }
+  }
+}
+
+/** Asks for the walk that has not begun yet: one under way may have passed the place already. */
+function createSharedWalk(options: RunFinderOptions) {
+  let waiting: Question[] = []
+  let isWalking = false
+
+  const walkAll = async () => {
+    isWalking = true
+    while (waiting.length > 0) {
+      const questions = waiting.filter((question) => !question.signal.aborted)
+      waiting = []
+      if (questions.length === 0) break
+      const since = Math.min(...questions.map((question) => question.since))
+      try {
+        const recent = await listSince(options, since)
+        for (const question of questions) question.resolve(recent)
+      } catch (error) {
+        for (const question of questions) question.reject(error)
+      }
+    }
+    isWalking = false
+  }
+  return (key: AttemptKey, since: number, signal: AbortSignal): Promise<RecentRuns> => {
+    const answer = new Promise<RecentRuns>((resolve, reject) => {
+      waiting.push({ key, since, signal, resolve, reject })
+    })
+    // In a turn of its own, so that those who ask in one go walk together.
+    if (!isWalking) void Promise.resolve().then(() => (isWalking ? undefined : walkAll()))
+    return untilAborted(answer, signal)
+  }
+}
+
+async function listSince(options: RunFinderOptions, since: number): Promise<RecentRuns> {
+  const { client, closed } = options
+  const organization = await options.organization(closed)
+  const userId = await options.userId(closed).catch((error: unknown) => {
+    if (closed.aborted || isAuth(error)) throw error
+    return undefined
+  })
+  const runs = new Map<string, CodegenRun>()
+  let skip = 0
+  for (let pages = 0; pages < MOST_PAGES; pages++) {
+    const query = { skip, limit: PAGE_SIZE, sourceType: 'API', userId }
+    const page = await client.list(organization, query, closed)
+    for (const run of page.items) runs.set(run.id, run)
+    skip += page.items.length
+    const oldest = page.items.findLast((run) => run.createdAt !== null)?.createdAt
+    const isLast = page.items.length < page.limit || (page.total !== null && skip >= page.total)
+    if (isLast || (oldest !== undefined && oldest !== null && oldest < since)) {
+      return { runs: [...runs.values()], organization }
+    }
+  }
+  throw new BackendError(`The list of agent runs was not read back far enough within ${MOST_PAGES} pages.`, {
+    kind: 'unreachable',
+    retryable: true,
+    certain: true,
+  })
+}
+
+async function readMark(
+  client: CodegenClient,
+  organization: string,
+  id: string,
+  signal: AbortSignal,
+): Promise<string | 'unknown'> {
+  try {
+    const mark = await readFirstMark({ client, organization, id }, signal)
+    if (mark === 'unknown') return mark
+    return mark === undefined ? '' : formatKey(mark)
+  } catch (error) {
+    if (signal.aborted || isAuth(error) || !(error instanceof BackendError)) throw error
+    return error.kind === 'not-found' ? '' : 'unknown'
+  }
+}
+
+function remember(marks: Map<string, string>, id: string, mark: string): void {
+  marks.set(id, mark)
+  const [oldest] = marks.keys()
+  if (marks.size > MOST_REMEMBERED && oldest !== undefined) marks.delete(oldest)
+}
+
+function distance(run: CodegenRun, at: number): number {
+  return Math.abs((run.createdAt ?? at) - at)
+}
+
+function byAge(a: CodegenRun, b: CodegenRun): number {
+  if (a.createdAt !== null && b.createdAt !== null && a.createdAt !== b.createdAt) return a.createdAt - b.createdAt
+  return Number(a.id) - Number(b.id) || 0
+}
+
+function unknown(reason: string): FindResult {
+  return { kind: 'unknown', reason }
+}

@@ -1,0 +1,186 @@
+import ky from 'ky'
+import pLimit from 'p-limit'
+import type { z } from 'zod'
+import type { Clock } from '../../domain/clock.ts'
+import { UsageError } from '../../domain/errors.ts'
+import type { JsonObject } from '../../domain/json.ts'
+import { createDeadline, untilAborted } from './abortable.ts'
+import {
+  brokenConnection,
+  type CallFacts,
+  lateAnswer,
+  type RefusedAnswer,
+  refusedAnswer,
+  unreadableAnswer,
+} from './codegen-errors.ts'
+
+/** One call of the API. */
+export interface CodegenCall extends CallFacts {
+  /** Below `/v1`, without a slash in front. */
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: JsonObject
+}
+
+/** What came back, and when the question was sent, ms: what happened after that is not in it. */
+export interface CodegenAnswer<T> {
+  readonly value: T
+  readonly sentAt: number
+}
+
+export interface CodegenHttpOptions {
+  /** Without `/v1`. */
+  readonly baseUrl: string
+  readonly token: string
+  /** Stands in for the network. */
+  readonly fetch?: typeof fetch
+  readonly clock: Clock
+  /** How long one call may take, ms. */
+  readonly timeoutMs: number
+}
+
+/** Sends one call and checks its answer. Throws BackendError, BodyTooLargeError, or the signal's reason. */
+export type CodegenExchange = <T>(
+  call: CodegenCall,
+  schema: z.ZodType<T>,
+  signal: AbortSignal,
+) => Promise<CodegenAnswer<T>>
+
+/** An answer was larger than is held in memory; the same with fewer items may not be. */
+export class BodyTooLargeError extends Error {
+  override readonly name = 'BodyTooLargeError' as const
+}
+
+const CALLS_IN_FLIGHT = 8
+const MOST_BYTES = 32 * 1024 * 1024
+
+/** Opens the way to one server for one token. Throws UsageError when address or token cannot be used. */
+export function createCodegenExchange(options: CodegenHttpOptions): CodegenExchange {
+  const { clock, timeoutMs } = options
+  const token = checkedToken(options.token)
+  const inFlight = pLimit(CALLS_IN_FLIGHT)
+  const api = ky.create({
+    prefixUrl: `${checkedBaseUrl(options.baseUrl)}/v1/`,
+    headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
+    timeout: false,
+    retry: 0,
+    throwHttpErrors: false,
+    // A POST that follows a redirect may arrive as a GET, and the token must not travel to another host.
+    redirect: 'manual',
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+  })
+  // An injected fetch may sleep on the clock; only a real socket makes virtual time stand still.
+  const register =
+    options.fetch === undefined ? <T>(work: Promise<T>) => clock.operation(work) : <T>(work: Promise<T>) => work
+
+  const send = async (call: CodegenCall, signal: AbortSignal) => {
+    const response = await api(call.path, {
+      method: call.method,
+      signal,
+      ...(call.query === undefined ? {} : { searchParams: call.query }),
+      ...(call.body === undefined ? {} : { json: call.body }),
+    })
+    return { status: response.status, headers: response.headers, ...(await boundedBody(response)) }
+  }
+
+  const exchange: CodegenExchange = async (call, schema, signal) => {
+    signal.throwIfAborted()
+    const sentAt = clock.now()
+    const deadline = createDeadline(clock, timeoutMs, signal)
+    try {
+      const answer = await untilAborted(register(send(call, deadline.signal)), deadline.signal)
+      return { value: checkedAnswer(call, answer, schema, clock.now(), token), sentAt }
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      if (deadline.signal.aborted) throw lateAnswer(call, timeoutMs)
+      if (error instanceof AnswerError) throw error.reason
+      throw brokenConnection(call, error, token)
+    } finally {
+      deadline.clear()
+    }
+  }
+  return (call, schema, signal) =>
+    untilAborted(
+      inFlight(() => exchange(call, schema, signal)),
+      signal,
+    )
+}
+
+/** Carries a verdict on an answer past the handling of broken connections. */
+class AnswerError extends Error {
+  readonly reason: Error
+  constructor(reason: Error) {
+    super(reason.message)
+    this.reason = reason
+  }
+}
+
+interface Answer extends RefusedAnswer {
+  readonly tooLarge: boolean
+  readonly bodyError?: unknown
+}
+
+function checkedAnswer<T>(call: CodegenCall, answer: Answer, schema: z.ZodType<T>, now: number, token: string): T {
+  const { status } = answer
+  if (status < 200 || status > 299) throw new AnswerError(refusedAnswer(call, answer, now, token))
+  if (answer.tooLarge) {
+    const reason = 'is larger than 32 MB'
+    throw new AnswerError(
+      call.method === 'GET' ? new BodyTooLargeError(reason) : unreadableAnswer(call, status, reason),
+    )
+  }
+  if (answer.body === undefined) throw answer.bodyError
+  let json: unknown
+  try {
+    json = JSON.parse(answer.body)
+  } catch {
+    throw new AnswerError(unreadableAnswer(call, status, 'is not JSON'))
+  }
+  const parsed = schema.safeParse(json)
+  if (parsed.success) return parsed.data
+  const place = parsed.error.issues[0]?.path.join('.') ?? ''
+  throw new AnswerError(unreadableAnswer(call, status, `is not what the API answers (at '${place}')`))
+}
+
+/** The status counts even if the body breaks off, so reading never throws. */
+async function boundedBody(response: Response): Promise<Pick<Answer, 'body' | 'tooLarge' | 'bodyError'>> {
+  if (response.body === null) return { body: '', tooLarge: false }
+  const reader = response.body.getReader()
+  const decoder = new TextDecoder()
+  let body = ''
+  let bytes = 0
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return { body: body + decoder.decode(), tooLarge: false }
+      bytes += value.byteLength
+      if (bytes > MOST_BYTES) {
+        reader.cancel().catch(() => {})
+        return { body: undefined, tooLarge: true }
+      }
+      body += decoder.decode(value, { stream: true })
+    }
+  } catch (error) {
+    return { body: undefined, tooLarge: false, bodyError: error }
+  }
+}
+
+function checkedBaseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const usable = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+  if (!usable) {
+    throw new UsageError(
+      'CODEGEN_API_BASE_URL is not a web address. Set it to http(s)://HOST[:PORT] without a user name.',
+    )
+  }
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '').replace(/\/v1$/, '')
+}
+
+/** Headers refuse other characters with a message that quotes the whole token. */
+function checkedToken(text: string): string {
+  const token = text.trim()
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new UsageError('CODEGEN_API_TOKEN is empty or holds characters that no token has. Set it to a valid token.')
+  }
+  return token
+}

@@ -1,0 +1,203 @@
+import { acquireSlots } from './actors/acquire-slots.ts'
+import { awaitNews } from './actors/await-news.ts'
+import { createAgentRun } from './actors/create-agent-run.ts'
+import { diagnoseFailure } from './actors/diagnose-failure.ts'
+import { promptAgentRun } from './actors/prompt-agent-run.ts'
+import { readReport } from './actors/read-report.ts'
+import { reconcileAgentRun } from './actors/reconcile-agent-run.ts'
+import { settleAgentRun } from './actors/settle-agent-run.ts'
+import { watchAgentRun } from './actors/watch-agent-run.ts'
+import type { Backend, Failure } from './domain/backend.ts'
+import type { Clock } from './domain/clock.ts'
+import type { Effect } from './domain/effect.ts'
+import { formatKey, MANAGER } from './domain/ids.ts'
+import type { JsonObject } from './domain/json.ts'
+import type { Limiter } from './domain/limiter.ts'
+import type { RunOutcome, RunSettings } from './domain/orchestration.ts'
+import type { Workflow } from './domain/workflow.ts'
+import { GivenUpRuns } from './given-up-runs.ts'
+import type { ProvidedEffect } from './host/durable-actors.ts'
+import type { Journal } from './host/journal.ts'
+import type { ResultStore } from './host/result-store.ts'
+import { RunHost, type RunPorts } from './host/run-host.ts'
+import type { RunProjection } from './host/run-projection.ts'
+import type { AgentPolicy } from './machines/agent-machine.ts'
+import type { ManagerPolicy } from './machines/manager-machine.ts'
+import { mainState } from './machines/public-state.ts'
+import { RunEnvironment } from './run-environment.ts'
+
+/** What a run needs of the process that carries it. */
+export interface CarriedRunOptions {
+  readonly run: string
+  readonly workflow: Workflow
+  readonly inputs: JsonObject
+  readonly settings: RunSettings
+  readonly seed: number
+  readonly clock: Clock
+  readonly limiter: Limiter
+  readonly journal: Journal
+  readonly projection: RunProjection
+  readonly results: ResultStore
+  readonly backend: (id: string) => Backend
+  /** 402, 401, 403 from an account: it is closed for everybody. */
+  readonly onBlocked: (account: string, failure: Failure) => void
+  /** `continue`: what was closed is tried again. */
+  readonly onOpened: (accounts: readonly string[]) => void
+  /** Effects wait for this; it resolves at once unless intents are closed. */
+  readonly gate: Promise<void>
+}
+
+/** The attempt has slots in these states; on restore it takes them back without waiting. */
+const HOLDING = new Set(['creating', 'running', 'reporting', 'cancelling'])
+/** A person must act before an agent in one of these goes on. */
+const WAITING = new Set(['escalated', 'escalated.doubtful'])
+const MANAGER_RETRY = { attempts: 3, delayMs: 2_000, factor: 2, maxDelayMs: 60_000 }
+
+/** One run, wired: its host, its environment, its effects. */
+export class CarriedRun {
+  readonly host: RunHost
+  readonly environment: RunEnvironment
+  readonly #options: CarriedRunOptions
+  readonly #givenUp: GivenUpRuns
+
+  constructor(options: CarriedRunOptions) {
+    this.#options = options
+    const host = () => this.host
+    this.environment = new RunEnvironment({ ...options, host })
+    this.#givenUp = new GivenUpRuns(host, this.environment, options.limiter, options.clock)
+    this.host = new RunHost({ ...options, ports: this.#ports() })
+    this.#declareLimits()
+  }
+
+  /** Lets the run go on after a restore: slots are held again, effects that were owed start again. */
+  restore(): void {
+    const { projection, limiter, run } = this.#options
+    for (const [task, { state, attempt }] of projection.live) {
+      const holds = HOLDING.has(mainState(state)) || state === 'escalated.overdue'
+      if (holds && task !== 'supervisor') limiter.adopt(formatKey({ run, task, attempt }), this.environment.caps(task))
+    }
+    if (projection.live.get('supervisor')?.state === 'paused') limiter.pauseRun(run, { kind: 'paused', name: run })
+    this.host.restore()
+    for (const { task, attempt, ref } of projection.givenUp.values()) this.#givenUp.watch(task, attempt, ref)
+    // What was closed for want of quota, credentials or disk is tried again by whoever restarts; a person's pause stays.
+    const reason = this.host.reason
+    if (reason !== undefined && reason.kind !== 'person' && reason.kind !== 'budget') {
+      this.host.actors.send('supervisor', { type: 'run.continue' })
+    }
+    this.host.proceed()
+  }
+
+  /** The outcome once the run has ended or nothing of it can progress without a person; undefined before. */
+  outcome(): RunOutcome | undefined {
+    const { host } = this
+    const { status, run } = host
+    if (host.ended) {
+      const exitCode = status === 'completed' ? 0 : 1
+      return { run, status, exitCode, ...(exitCode === 0 ? {} : { reason: this.#endReason(status) }) }
+    }
+    if (!this.#isQuiet()) return undefined
+    const { reason } = host
+    const credentials = reason?.kind === 'auth' || reason?.kind === 'disk'
+    return { run, status, exitCode: credentials ? 2 : 3, reason: reason?.message ?? 'A person must decide' }
+  }
+
+  /** Stops every effect without a record, as if the process had ended. */
+  close(): void {
+    this.#givenUp.close()
+    this.host.actors.close()
+    this.#options.limiter.dropOwner(this.#options.run)
+  }
+
+  #endReason(status: string): string {
+    if (status === 'cancelled') return 'The run was cancelled'
+    const failed = [...this.host.projection.settled].filter(([, task]) => task.status === 'failed').map(([id]) => id)
+    return `Failed: ${failed.slice(0, 10).join(', ')}${failed.length > 10 ? ', …' : ''}`
+  }
+
+  #isQuiet(): boolean {
+    const { host } = this
+    const paused = host.status === 'paused'
+    if ((host.status !== 'running' && !paused) || host.progress.busy) return false
+    let waiting = paused
+    for (const id of host.actors.ids()) {
+      if (id === 'supervisor') continue
+      const state = host.actors.state(id) ?? ''
+      if (id === MANAGER) {
+        if (state === 'running.idle' || (paused && state === 'pending')) continue
+        return false
+      }
+      if (WAITING.has(state)) waiting = true
+      else if (!(paused && state === 'pending')) return false
+    }
+    return waiting
+  }
+
+  #declareLimits(): void {
+    const { limiter, run, workflow, settings } = this.#options
+    limiter.setCap(`run:${run}`, workflow.concurrency)
+    for (const [name, capacity] of Object.entries(workflow.resources)) limiter.setCap(`resource:${name}`, capacity)
+    for (const [backend, buckets] of Object.entries(workflow.limits)) {
+      for (const [bucket, limit] of Object.entries(buckets)) limiter.setBucket(`${backend}.${bucket}`, run, limit)
+    }
+    for (const [name, limit] of Object.entries(settings.limits ?? {})) limiter.setBucket(name, 'account', limit)
+  }
+
+  #ports(): RunPorts {
+    const { limiter, run, gate } = this.#options
+    const { environment } = this
+    const effects: Record<string, ProvidedEffect> = {
+      acquireSlots: this.#effect(acquireSlots(environment), false),
+      createAgentRun: this.#effect(createAgentRun(environment), true),
+      reconcileAgentRun: this.#effect(reconcileAgentRun(environment), false),
+      watchAgentRun: this.#effect(watchAgentRun(environment), false),
+      readReport: this.#effect(readReport(environment), false),
+      diagnoseFailure: this.#effect(diagnoseFailure(environment), false),
+      settleAgentRun: this.#effect(settleAgentRun(environment), true),
+      promptAgentRun: this.#effect(promptAgentRun(environment), true),
+      awaitNews: this.#effect(awaitNews(environment), false),
+    }
+    return {
+      effects,
+      gate,
+      agentInput: (task) => ({ run, task, policy: this.#agentPolicy(task) }),
+      managerInput: () => ({ run, policy: this.#managerPolicy() }),
+      releaseSlots: (task, attempt) => limiter.release(formatKey({ run, task, attempt })),
+      watchGivenUp: (task, attempt, ref) => this.#givenUp.watch(task, attempt, ref),
+      blockAccount: (task, failure) => this.#options.onBlocked(environment.backendOf(task).account, failure),
+      closeIntents: (reason) =>
+        limiter.pauseRun(run, {
+          kind: reason.kind === 'person' || reason.kind === 'disk' ? 'paused' : reason.kind,
+          name: run,
+          detail: reason.message,
+        }),
+      openIntents: () => {
+        this.#options.onOpened(this.#accounts())
+        limiter.continueRun(run)
+      },
+      countItems: (task) => environment.outcomes.countItems(task),
+      holdsCondition: (task) => environment.outcomes.holdsCondition(task),
+    }
+  }
+
+  #effect<Input, Output>(run: Effect<Input, Output>, writes: boolean): ProvidedEffect {
+    return { run: run as Effect<never, unknown>, writes }
+  }
+
+  #accounts(): readonly string[] {
+    const { workflow, backend } = this.#options
+    const ids = new Set(workflow.tasks.map((task) => task.backend))
+    if (workflow.manager !== undefined) ids.add(workflow.manager.backend)
+    return [...ids].map((id) => backend(id).account)
+  }
+
+  #agentPolicy(task: string): AgentPolicy {
+    const { retry, timeoutMs, onFailure } = this.environment.spec(task)
+    const { capabilities } = this.environment.backendOf(task)
+    return { ...retry, timeoutMs, onFailure, canCancel: capabilities.cancel, seed: this.#options.seed }
+  }
+
+  #managerPolicy(): ManagerPolicy {
+    const { workflow, seed } = this.#options
+    return { ...MANAGER_RETRY, timeoutMs: workflow.manager?.timeoutMs ?? 600_000, seed }
+  }
+}

@@ -1,0 +1,60 @@
+import type { RunAdmission } from '../api/run-admission.ts'
+import type { ControlClient } from '../client/control-client.ts'
+import type { DataFolderReader, Orchestrator } from '../domain/orchestration.ts'
+
+/** A stream that text is written to; a terminal has a size. */
+export interface Output {
+  /** False: more was written than was taken so far. */
+  write(text: string): boolean
+  /** Calls back once what was written so far was taken. */
+  onceDrained(fn: () => void): void
+  readonly isTerminal: boolean
+  readonly columns: number
+  readonly rows: number
+}
+
+/** A data folder held by this process. */
+export interface FolderHold {
+  readonly orchestrator: Orchestrator
+  readonly admission: RunAdmission
+  /** Makes all durable, takes leave of followers and lets the folder go. Agents go on at their backends. */
+  close(): Promise<void>
+}
+
+/** How a folder is taken. */
+export interface TakeOptions {
+  /** `closed`: restored runs create and prompt nothing. */
+  readonly intents: 'open' | 'closed'
+}
+
+export type StopSignal = 'SIGINT' | 'SIGTERM'
+
+/** All that a command has of the outside. */
+export interface CliContext {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdout: Output
+  readonly stderr: Output
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Calls `fn` every `ms` until the returned function is called. */
+  every(ms: number, fn: () => void): () => void
+  /** Tells of signals until the returned function is called; meanwhile they do not end the process. */
+  onSignal(listener: (signal: StopSignal) => void): () => void
+  /** Ends the process at once. */
+  exitNow(code: number): void
+  /** Redraws lines in place on the terminal of stdout. */
+  openScreen(): Promise<Screen>
+  /** Throws DataFolderError `data-folder-locked` when another process holds it. */
+  takeFolder(dataDir: string, options: TakeOptions): Promise<FolderHold>
+  /** A client of the living holder of a folder; undefined when nobody holds it. */
+  findHolder(dataDir: string): Promise<ControlClient | undefined>
+  openReader(dataDir: string): Promise<DataFolderReader>
+}
+
+/** Lines that are drawn over again. */
+export interface Screen {
+  draw(lines: readonly string[]): void
+  /** Takes the lines away. */
+  clear(): void
+  close(): void
+}

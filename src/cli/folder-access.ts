@@ -1,0 +1,64 @@
+import { stat } from 'node:fs/promises'
+import { NotFoundError, UsageError } from '../domain/errors.ts'
+import { isRunId, parseTaskId } from '../domain/ids.ts'
+import type { DataFolderReader } from '../domain/orchestration.ts'
+import type { RunSummary } from '../domain/views.ts'
+import type { CliContext } from './context.ts'
+import { mayTryAgain } from './pursue-runs.ts'
+
+/** Reads a folder through its holder where there is one, else from the disk. Takes no lock and changes nothing. */
+export async function readFolder<T>(
+  context: CliContext,
+  dataDir: string,
+  read: (source: FolderSource) => Promise<T>,
+): Promise<T> {
+  const holder = await context.findHolder(dataDir)
+  if (holder) {
+    try {
+      return await read(holder)
+    } catch (error) {
+      // The holder ended meanwhile: what it knew is on the disk.
+      if (!mayTryAgain(error, true)) throw error
+    }
+  }
+  return read(await context.openReader(dataDir))
+}
+
+/** What can be read of a folder, whoever tells it. */
+export type FolderSource = Pick<DataFolderReader, 'runs' | 'view' | 'result'>
+
+/** The run that a person named: its id, or `last`. Throws NotFoundError. */
+export async function resolveRun(
+  source: { runs(): readonly RunSummary[] | Promise<readonly RunSummary[]> },
+  name: string,
+): Promise<string> {
+  if (name !== 'last') return checkRunId(name)
+  const newest = (await source.runs()).map(({ run }) => run).sort()
+  const last = newest.at(-1)
+  if (last === undefined)
+    throw new NotFoundError('A last run', 'The data folder holds no run yet: start one with troupe run.')
+  return last
+}
+
+/** Throws NotFoundError for what cannot be the id of a run. */
+export function checkRunId(name: string): string {
+  if (isRunId(name)) return name
+  throw new NotFoundError(`Run '${name}'`, "Name a run by its id ('troupe runs' lists them), or say last.")
+}
+
+/** The task that a person named; `execute.0` is `execute[0]`. Throws UsageError for what cannot be one. */
+export function resolveTask(name: string): string {
+  const task = parseTaskId(name)
+  if (task === undefined) throw new UsageError(`'${name}' is no task: one is named like spec, execute.0 or manager.`)
+  return task
+}
+
+/** Whether the folder exists, so that a command that only asks does not make one. */
+export async function folderExists(dataDir: string): Promise<boolean> {
+  try {
+    return (await stat(dataDir)).isDirectory()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}

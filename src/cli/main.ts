@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { createProcessContext, flushOutputs } from './process-context.ts'
+import { commanderExitCode, createProgram } from './program.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+const context = createProcessContext()
+
+/** Runs the command line; gives the exit code and never throws. */
+async function main(argv: readonly string[]): Promise<number> {
+  let exitCode = 0
+  const program = createProgram({
+    version,
+    context,
+    onExitCode: (code) => {
+      exitCode = code
+    },
+  })
+  try {
+    await program.parseAsync(argv)
+    return exitCode
+  } catch (error) {
+    return commanderExitCode(error) ?? (await import('./report-error.ts')).reportError(context, error)
+  }
+}
+
+const code = await main(process.argv)
+await flushOutputs()
+process.exit(code)

@@ -1,0 +1,83 @@
+import type { CliContext, Output, Screen, StopSignal } from './context.ts'
+
+const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM']
+
+/** The outside of this process. What only some commands need is loaded when it is used. */
+export function createProcessContext(): CliContext {
+  return {
+    env: process.env,
+    stdout: outputOf(process.stdout),
+    stderr: outputOf(process.stderr),
+    now: () => Date.now(),
+    every(ms, fn) {
+      const timer = setInterval(fn, ms)
+      return () => clearInterval(timer)
+    },
+    onSignal(listener) {
+      for (const signal of SIGNALS) process.on(signal, listener)
+      return () => {
+        for (const signal of SIGNALS) process.off(signal, listener)
+      }
+    },
+    exitNow: (code) => process.exit(code),
+    openScreen,
+    takeFolder: async (dataDir, options) => {
+      const { holdFolder } = await import('./hold-folder.ts')
+      return holdFolder(dataDir, { ...options, env: process.env, log: debugLog(process.env) })
+    },
+    findHolder: async (dataDir) => (await import('./hold-folder.ts')).findHolder(dataDir),
+    openReader: async (dataDir) => (await import('../data-folder-reader.ts')).openDataFolderReader(dataDir),
+  }
+}
+
+/** Resolves when what was written has left this process, or nobody takes it any more. */
+export async function flushOutputs(): Promise<void> {
+  await Promise.all(
+    [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))),
+  )
+}
+
+function outputOf(stream: NodeJS.WriteStream): Output {
+  let broken = false
+  // Whoever read along has gone (`| head`): the runs go on without being shown.
+  stream.on('error', () => {
+    broken = true
+    stream.emit('drain')
+  })
+  return {
+    write: (text) => broken || stream.write(text),
+    onceDrained: (fn) => void stream.once('drain', fn),
+    isTerminal: stream.isTTY === true,
+    get columns() {
+      return stream.columns || 80
+    },
+    get rows() {
+      return stream.rows || 24
+    },
+  }
+}
+
+async function openScreen(): Promise<Screen> {
+  const { createLogUpdate } = await import('log-update')
+  const update = createLogUpdate(process.stdout)
+  let height = 0
+  const clear = () => {
+    update.clear()
+    height = 0
+  }
+  return {
+    draw(lines) {
+      // It patches what changed in place, which goes wrong where lines come in between.
+      if (lines.length !== height) clear()
+      height = lines.length
+      update(lines.join('\n'))
+    },
+    clear,
+    close: () => update.done(),
+  }
+}
+
+function debugLog(env: NodeJS.ProcessEnv): (line: string) => void {
+  if (env['TROUPE_DEBUG'] !== '1') return () => undefined
+  return (line) => void process.stderr.write(`${line}\n`)
+}

@@ -1,0 +1,146 @@
+import { Command, CommanderError } from 'commander'
+import type { CliContext } from './context.ts'
+
+/** What the command line is made for. */
+export interface ProgramOptions {
+  readonly version: string
+  readonly context: CliContext
+  /** Told the exit code of the command that ran. */
+  readonly onExitCode: (code: number) => void
+}
+
+type Action<Words extends unknown[]> = (...words: Words) => Promise<number>
+
+/** The command line of troupe. Each command's code is loaded when it is used, so that help is quick. */
+export function createProgram({ version, context, onExitCode }: ProgramOptions): Command {
+  const run =
+    <Words extends unknown[]>(action: Action<Words>) =>
+    async (...words: Words) =>
+      onExitCode(await action(...words))
+  const program = new Command('troupe')
+    .description('Orchestrates AI coding agents: a durable graph of tasks, each carried out by a sub-agent.')
+    .version(version)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => void context.stdout.write(text),
+      writeErr: (text) => void context.stderr.write(text),
+      getOutHelpWidth: () => context.stdout.columns,
+      outputError: (text, write) => write(text.replace(/^error: /, 'troupe: ')),
+    })
+  addRunCommands(program, context, run)
+  addReadingCommands(program, context, run)
+  addTellingCommands(program, context, run)
+  addStandIn(program, context, run)
+  for (const command of program.commands) {
+    command.showHelpAfterError(`Try: troupe ${command.name()} --help`)
+  }
+  return program.showHelpAfterError('Try: troupe --help')
+}
+
+/** The exit code of what commander threw; undefined for any other error. Its message was written already. */
+export function commanderExitCode(error: unknown): number | undefined {
+  if (!(error instanceof CommanderError)) return undefined
+  return error.code === 'commander.helpDisplayed' || error.code === 'commander.version' ? 0 : 2
+}
+
+type Runner = <Words extends unknown[]>(action: Action<Words>) => (...words: Words) => Promise<void>
+
+function addRunCommands(program: Command, context: CliContext, run: Runner): void {
+  const start = program
+    .command('run <file>')
+    .description('start a run of a workflow file and see it through')
+    .option('--input <name=value>', 'an input; name=@file takes it from a file (may be repeated)', collect, [])
+  addSettings(start).action(
+    run(async (file: string, flags) => (await import('./run.ts')).runCommand(context, file, flags)),
+  )
+  const resume = program
+    .command('resume [run]')
+    .description('go on with all unfinished runs, or with one (its id, or last)')
+  addSettings(resume).action(
+    run(async (name: string | undefined, flags) => (await import('./resume.ts')).resumeCommand(context, name, flags)),
+  )
+  program
+    .command('validate <file>')
+    .description('check a workflow file')
+    .action(run(async (file: string) => (await import('./validate.ts')).validateCommand(context, file)))
+}
+
+function addReadingCommands(program: Command, context: CliContext, run: Runner): void {
+  withJson(withDataDir(program.command('runs').description('list the runs'))).action(
+    run(async (flags) => (await import('./runs.ts')).runsCommand(context, flags)),
+  )
+  withJson(withDataDir(program.command('show <run>').description('how a run stands, and why it waits'))).action(
+    run(async (name: string, flags) => (await import('./show.ts')).showCommand(context, name, flags)),
+  )
+  withJson(withDataDir(program.command('logs <run> <task>').description("the log of a task's agent run"))).action(
+    run(async (name: string, task: string, flags) =>
+      (await import('./logs.ts')).logsCommand(context, name, task, flags),
+    ),
+  )
+  withJson(withDataDir(program.command('result <run> <task>').description("a task's result"))).action(
+    run(async (name: string, task: string, flags) =>
+      (await import('./result.ts')).resultCommand(context, name, task, flags),
+    ),
+  )
+}
+
+function addTellingCommands(program: Command, context: CliContext, run: Runner): void {
+  withDataDir(program.command('pause <run>').description('begin nothing new; agents that run end')).action(
+    run(async (name: string, flags) => (await import('./pause.ts')).pauseCommand(context, name, flags)),
+  )
+  withDataDir(program.command('continue <run>').description('let a paused run go on')).action(
+    run(async (name: string, flags) => (await import('./continue.ts')).continueCommand(context, name, flags)),
+  )
+  withDataDir(program.command('cancel <run>').description('cancel a run and wait until all is settled')).action(
+    run(async (name: string, flags) => (await import('./cancel.ts')).cancelCommand(context, name, flags)),
+  )
+  const task = program
+    .command('task <run> <task> <action> [duration]')
+    .description('tell a task: retry, complete, skip, fail, wait [DURATION], adopt')
+    .option('--prompt <text>', 'retry: what the next attempt is told instead')
+    .option('--result <json>', 'complete: the result as JSON, or @file')
+    .option('--reason <text>', 'fail: why')
+  withDataDir(task).action(
+    run(async (name: string, id: string, action: string, duration: string | undefined, flags) => {
+      const words = { run: name, task: id, action, ...(duration === undefined ? {} : { duration }) }
+      return (await import('./task.ts')).taskCommand(context, words, flags)
+    }),
+  )
+}
+
+function addStandIn(program: Command, context: CliContext, run: Runner): void {
+  program
+    .command('stand-in')
+    .description('serve a Codegen API that plays agents, for trying things out')
+    .option('--port <n>', '0 takes a free one', '0')
+    .option('--data-dir <dir>', 'keep its runs in DIR/stand-in (default: in memory)')
+    .option('--seed <s>', 'what chance is drawn from', '1')
+    .option('--speed <x>', 'divides durations, never windows', '1')
+    .option('--limit <name=limit>', 'as in create=600/1m or create=none (may be repeated)', collect, [])
+    .option('--fault <name=share>', 'as in answer-lost=0.05 (may be repeated)', collect, [])
+    .action(run(async (flags) => (await import('./stand-in-command.ts')).standInCommand(context, flags)))
+}
+
+function addSettings(command: Command): Command {
+  const settings = command
+    .option('--backend <name>', "overrides every task's backend: codegen or simulated")
+    .option('--limit <name=limit>', 'as in codegen.create=600/1m or codegen.create=none (may be repeated)', collect, [])
+    .option('--grace <duration>', 'how long a creation of unknown outcome may still appear')
+    .option('--speed <x>', 'divides the durations of the stand-in and the simulated backend')
+    .option('--seed <s>', 'what chance is drawn from')
+    .option('--yes', 'approve what waits for approval')
+  return withJson(withDataDir(settings), 'records as JSON lines, a result line last')
+}
+
+function withDataDir(command: Command): Command {
+  return command.option('--data-dir <dir>', 'the data folder (default: TROUPE_DATA_DIR, or .troupe)')
+}
+
+function withJson(command: Command, what = 'as JSON'): Command {
+  return command.option('--json', what)
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}

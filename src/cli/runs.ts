@@ -1,0 +1,44 @@
+import type { RunSummary } from '../domain/views.ts'
+import { paintFor } from './colours.ts'
+import type { CliContext } from './context.ts'
+import { dataDirOf } from './data-dir.ts'
+import { readFolder } from './folder-access.ts'
+import { glyphOf, styleOf } from './state-style.ts'
+import { renderTable } from './table.ts'
+import { escapeLine, formatElapsed } from './terminal-text.ts'
+
+/** Lists the runs of the data folder, oldest first; needs no lock. */
+export async function runsCommand(
+  context: CliContext,
+  flags: { readonly json?: boolean; readonly dataDir?: string },
+): Promise<number> {
+  const { stdout, env } = context
+  const dataDir = dataDirOf(flags, env)
+  const listed = await readFolder(context, dataDir, async (source) => source.runs())
+  const runs = [...listed].sort((a, b) => (a.run < b.run ? -1 : 1))
+  if (flags.json === true) {
+    stdout.write(runs.map((run) => `${JSON.stringify(run)}\n`).join(''))
+  } else if (runs.length === 0) {
+    stdout.write(`No runs in ${dataDir} yet.\n`)
+  } else {
+    const frame = {
+      width: stdout.isTerminal ? stdout.columns : Number.POSITIVE_INFINITY,
+      paint: paintFor(stdout.isTerminal, env),
+    }
+    const rows = runs.map((run) => rowOf(run, context.now()))
+    stdout.write(`${renderTable(['run', 'status', 'name', 'started', 'took', ''], rows, frame).join('\n')}\n`)
+  }
+  return 0
+}
+
+function rowOf({ run, status, name, startedAt, endedAt, standIn }: RunSummary, now: number) {
+  const started = Date.parse(startedAt)
+  return [
+    run,
+    [`${glyphOf(status)} ${status}`, styleOf(status)] as const,
+    escapeLine(name),
+    `${startedAt.slice(0, 19).replace('T', ' ')}Z`,
+    formatElapsed((endedAt === undefined ? now : Date.parse(endedAt)) - started),
+    standIn ? 'stand-in' : '',
+  ]
+}

@@ -1,0 +1,96 @@
+import { parseTaskCommand } from '../api/commands.ts'
+import type { TaskCommand } from '../domain/command.ts'
+import { UsageError } from '../domain/errors.ts'
+import type { Json } from '../domain/json.ts'
+import { DURATION_HINT, parseDuration } from '../workflow/duration.ts'
+import type { CliContext } from './context.ts'
+import { dataDirOf } from './data-dir.ts'
+import { resolveRun, resolveTask } from './folder-access.ts'
+import { readText } from './read-text.ts'
+import { sayTaken } from './tell-run.ts'
+import { withOrchestrator } from './with-orchestrator.ts'
+
+const MAX_RESULT_BYTES = 4 * 1024 * 1024
+const ACTIONS = ['retry', 'complete', 'skip', 'fail', 'wait', 'adopt'] as const
+
+type Action = (typeof ACTIONS)[number]
+
+/** The flags of `troupe task`, as typed; each belongs to one action. */
+export interface TaskFlags {
+  readonly prompt?: string
+  readonly result?: string
+  readonly reason?: string
+  readonly dataDir?: string
+}
+
+/** What a person typed after `troupe task`. */
+export interface TaskWords {
+  readonly run: string
+  readonly task: string
+  readonly action: string
+  readonly duration?: string
+}
+
+/** Tells a task what to do; it is durable when this ends. Gives the exit code. */
+export async function taskCommand(context: CliContext, words: TaskWords, flags: TaskFlags): Promise<number> {
+  const task = resolveTask(words.task)
+  const command = await readTaskCommand(words.action, words.duration, flags)
+  const dataDir = dataDirOf(flags, context.env)
+  await withOrchestrator(context, { dataDir, repeatable: () => false }, async ({ target, remote }) => {
+    const run = await resolveRun(target, words.run)
+    await target.restore(run)
+    sayTaken(context, await target.commandTask(run, task, command), command.type, { remote, dataDir })
+  })
+  return 0
+}
+
+/** The command that the words mean. Throws UsageError. */
+export async function readTaskCommand(
+  action: string,
+  duration: string | undefined,
+  flags: TaskFlags,
+): Promise<TaskCommand> {
+  if (!isAction(action)) throw new UsageError(`'${action}' is nothing a task takes. There are: ${ACTIONS.join(', ')}.`)
+  refuseStrangers(action, duration, flags)
+  const { prompt, result, reason } = flags
+  const extras: Readonly<Record<Action, () => object | Promise<object>>> = {
+    retry: () => (prompt === undefined ? {} : { prompt }),
+    complete: async () => ({ result: result === undefined ? null : await readResult(result) }),
+    skip: () => ({}),
+    fail: () => (reason === undefined ? {} : { reason }),
+    wait: () => (duration === undefined ? {} : { ms: readDuration(duration) }),
+    adopt: () => ({}),
+  }
+  return parseTaskCommand({ type: action, ...(await extras[action]()) })
+}
+
+function refuseStrangers(action: Action, duration: string | undefined, flags: TaskFlags): void {
+  const given = { prompt: flags.prompt, result: flags.result, reason: flags.reason, duration }
+  const owners = { prompt: 'retry', result: 'complete', reason: 'fail', duration: 'wait' } as const
+  for (const name of ['prompt', 'result', 'reason', 'duration'] as const) {
+    if (given[name] === undefined || owners[name] === action) continue
+    const what = name === 'duration' ? `The duration '${given[name]}'` : `--${name}`
+    throw new UsageError(`${what} belongs to '${owners[name]}', not to '${action}'.`)
+  }
+}
+
+async function readResult(text: string): Promise<Json> {
+  const json = text.startsWith('@') ? await readText(text.slice(1), MAX_RESULT_BYTES) : text
+  try {
+    return JSON.parse(json) as Json
+  } catch (cause) {
+    throw new UsageError(`--result ${text.slice(0, 60)}: no JSON. Write text in double quotes, as in '"done"'.`, {
+      cause,
+    })
+  }
+}
+
+function readDuration(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined || ms === 0) throw new UsageError(`wait ${text}: ${DURATION_HINT}.`)
+  return ms
+}
+
+function isAction(text: string): text is Action {
+  return ACTIONS.some((action) => action === text)
+}

@@ -1,0 +1,70 @@
+import type { AgentRunRef, Backend } from './domain/backend.ts'
+import { type Clock, sleep } from './domain/clock.ts'
+import { formatKey } from './domain/ids.ts'
+import type { Limiter } from './domain/limiter.ts'
+import type { RunHost } from './host/run-host.ts'
+import type { RunEnvironment } from './run-environment.ts'
+
+const READ_AGAIN_MS = 30_000
+
+/**
+ * Agent runs that nobody waits for any more but that may still go on: each is watched until it ends, holds its backend's cap and
+ * resources meanwhile, and its late end is recorded (I2, I8). They keep no run and no process alive.
+ */
+export class GivenUpRuns {
+  readonly #stop = new AbortController()
+  readonly #host: () => RunHost
+  readonly #environment: RunEnvironment
+  readonly #limiter: Limiter
+  readonly #clock: Clock
+
+  constructor(host: () => RunHost, environment: RunEnvironment, limiter: Limiter, clock: Clock) {
+    this.#host = host
+    this.#environment = environment
+    this.#limiter = limiter
+    this.#clock = clock
+  }
+
+  watch(task: string, attempt: number, ref: AgentRunRef): void {
+    if (this.#host().ended || this.#stop.signal.aborted) return
+    const holder = formatKey({ run: this.#host().run, task, attempt })
+    const caps = this.#environment.caps(task).filter((name) => !name.startsWith('run:'))
+    this.#limiter.adopt(`${holder}#given-up`, caps)
+    this.#untilEnded(this.#environment.backendOf(task), ref)
+      .then((status) => {
+        const note = `Attempt ${attempt} had been given up; its agent run has now ended: ${status}`
+        if (!this.#host().ended) this.#host().note(task, attempt, { lateEnd: { holder, status }, late: note })
+      })
+      .catch(() => {})
+      .finally(() => this.#limiter.release(`${holder}#given-up`))
+  }
+
+  close(): void {
+    this.#stop.abort()
+  }
+
+  async #untilEnded(backend: Backend, ref: AgentRunRef): Promise<string> {
+    const { signal } = this.#stop
+    let wake = () => {}
+    const follow = new AbortController()
+    const onStop = () => follow.abort(signal.reason)
+    signal.addEventListener('abort', onStop, { once: true })
+    backend.follow(ref, () => wake(), follow.signal).catch(() => {})
+    try {
+      for (;;) {
+        const hinted = new Promise<void>((resolve) => {
+          wake = resolve
+        })
+        await Promise.race([hinted, sleep(this.#clock, READ_AGAIN_MS, signal)])
+        signal.throwIfAborted()
+        const state = await backend.read(ref, signal).catch(() => undefined)
+        if (state !== undefined && state.status !== 'active' && state.status !== 'paused') {
+          return state.rawStatus ?? state.status
+        }
+      }
+    } finally {
+      follow.abort()
+      signal.removeEventListener('abort', onStop)
+    }
+  }
+}

@@ -1,0 +1,305 @@
+import {
+  type AnyActorRef,
+  type AnyStateMachine,
+  createActor,
+  fromPromise,
+  type Snapshot,
+  type StateValue,
+} from 'xstate'
+import type { Clock } from '../domain/clock.ts'
+import type { Effect } from '../domain/effect.ts'
+import { toFailure } from '../domain/errors.ts'
+import type { JsonObject } from '../domain/json.ts'
+import type { ActorKind, HostPart } from '../domain/record.ts'
+import { isFinalState, publicState } from '../machines/public-state.ts'
+import { TimerScheduler } from './timer-scheduler.ts'
+
+/** One settled transition of one actor: what becomes one record. */
+export interface SettledTransition {
+  readonly kind: ActorKind
+  readonly id: string
+  readonly event: { readonly type: string } & JsonObject
+  /** Absent on an actor's first transition. */
+  readonly from?: string
+  readonly to: string
+  readonly context: JsonObject
+  readonly host: HostPart
+}
+
+/** An effect as the composition root provides it. */
+export interface ProvidedEffect {
+  readonly run: Effect<never, unknown>
+  /** It writes to the outside: it starts only after the record that owes it is durable (I3). */
+  readonly writes: boolean
+}
+
+export interface DurableActorsOptions {
+  readonly clock: Clock
+  /** Makes the record; called synchronously, once a settled transition. */
+  readonly onTransition: (transition: SettledTransition) => void
+  /** Resolves once the actor's last record is durable; never while the journal has failed. */
+  readonly durable: (actorId: string) => Promise<void>
+  /** No effect starts before this resolves. */
+  readonly gate: Promise<void>
+}
+
+interface MachineSnapshot {
+  readonly value: StateValue
+  readonly context: JsonObject
+  readonly status: string
+  readonly children: Readonly<Record<string, AnyActorRef | undefined>>
+}
+
+interface Entry {
+  readonly kind: ActorKind
+  readonly actor: AnyActorRef
+  n: number
+  value: StateValue | undefined
+  context: JsonObject | undefined
+  state: string | undefined
+  event: { type: string }
+}
+
+/** The parts of XState's system that the host replaces or calls; see reference xstate.md 2.6. */
+interface OpenSystem {
+  scheduler: unknown
+  _relay(source: unknown, target: unknown, event: unknown): void
+}
+
+const NEVER = new Promise<never>(() => {})
+
+/**
+ * Gives real XState actors durability and time: one record a settled transition, timers on the host's clock, effects that wait for
+ * the commit, and restore. Children lie in a map beside the supervisor's snapshot, so no cost grows with their number.
+ */
+export class DurableActors {
+  readonly #options: DurableActorsOptions
+  readonly #entries = new Map<string, Entry>()
+  #scheduler: TimerScheduler | undefined
+  #root: AnyActorRef | undefined
+  #restoring = false
+  #closed = false
+
+  constructor(options: DurableActorsOptions) {
+    this.#options = options
+  }
+
+  /** The machine with its effects, made to note the causing event of each transition. Make it once per kind of actor. */
+  provide(
+    machine: AnyStateMachine,
+    effects: Readonly<Record<string, ProvidedEffect>>,
+    actions: object,
+  ): AnyStateMachine {
+    const actors = Object.fromEntries(
+      Object.keys(machine.implementations.actors).map((name) => [name, this.#effectLogic(name, effects[name])]),
+    )
+    const base = machine.provide({ actors, actions } as Parameters<AnyStateMachine['provide']>[0])
+    const entries = this.#entries
+    const logic: AnyStateMachine = Object.create(base)
+    logic.transition = (snapshot, event, scope) => {
+      const entry = entries.get(scope.self.id)
+      if (entry !== undefined) entry.event = event
+      return base.transition(snapshot, event, scope)
+    }
+    return logic
+  }
+
+  /** Starts a new actor. The first one is the root of the system. */
+  start(kind: ActorKind, id: string, logic: AnyStateMachine, input: unknown): void {
+    this.#run(kind, id, createActor(logic, { id, input, ...this.#family() }), undefined)
+  }
+
+  /** Builds an actor from its last record; nothing is broadcast because of it (I12). Throws when the record does not fit the machine. */
+  restore(kind: ActorKind, id: string, logic: AnyStateMachine, host: HostPart): void {
+    const snapshot = reviveSnapshot(host)
+    const actor = createActor(logic, { id, input: undefined, snapshot, ...this.#family() })
+    const revived = actor.getSnapshot() as unknown as MachineSnapshot & { error?: unknown }
+    if (revived.status === 'error') throw revived.error ?? new Error('The snapshot does not fit the machine')
+    this.#run(kind, id, actor, host)
+  }
+
+  has(id: string): boolean {
+    return this.#entries.has(id)
+  }
+
+  /** Ids of all actors that have not ended. */
+  ids(): Iterable<string> {
+    return this.#entries.keys()
+  }
+
+  state(id: string): string | undefined {
+    return this.#entries.get(id)?.state
+  }
+
+  context(id: string): JsonObject | undefined {
+    return this.#entries.get(id)?.context
+  }
+
+  /** Whether the actor would take the event now. */
+  can(id: string, event: { type: string }): boolean {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return false
+    return (entry.actor.getSnapshot() as unknown as { can(event: { type: string }): boolean }).can(event)
+  }
+
+  send(id: string, event: { type: string }): void {
+    if (!this.#closed) this.#entries.get(id)?.actor.send(event)
+  }
+
+  /** The host's part of an actor's present state, for a checkpoint. */
+  hostPart(id: string): HostPart | undefined {
+    const entry = this.#entries.get(id)
+    return entry === undefined
+      ? undefined
+      : this.#hostPart(entry, entry.actor.getSnapshot() as unknown as MachineSnapshot)
+  }
+
+  /** Drops an actor that broke, so that another can take its id. */
+  forget(id: string): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) this.#scheduler?.cancelAll(entry.actor)
+    this.#entries.delete(id)
+  }
+
+  /** Stops every actor and effect without a record: as if the process had ended. */
+  close(): void {
+    this.#closed = true
+    this.#scheduler?.clear()
+    for (const { actor } of this.#entries.values()) actor.send({ type: 'xstate.stop' })
+    this.#entries.clear()
+  }
+
+  #family(): object {
+    return this.#root === undefined ? {} : { parent: this.#root }
+  }
+
+  #run(kind: ActorKind, id: string, actor: AnyActorRef, host: HostPart | undefined): void {
+    if (this.#root === undefined) this.#adoptRoot(actor)
+    const entry: Entry = {
+      kind,
+      actor,
+      n: host?.n ?? 0,
+      value: undefined,
+      context: undefined,
+      state: undefined,
+      event: { type: 'start' },
+    }
+    this.#entries.set(id, entry)
+    if (host !== undefined) this.#remember(entry, actor.getSnapshot() as unknown as MachineSnapshot)
+    actor.subscribe({
+      next: (snapshot) => this.#settled(id, entry, snapshot as unknown as MachineSnapshot),
+      // The supervisor hears of it by xstate.error.actor.*; without an observer XState would throw it into the process.
+      error: () => {},
+    })
+    const nested = this.#restoring
+    this.#restoring = host !== undefined
+    try {
+      actor.start()
+      for (const timer of host?.timers ?? []) this.#scheduler?.restore(actor, timer)
+    } finally {
+      this.#restoring = nested
+    }
+  }
+
+  #adoptRoot(actor: AnyActorRef): void {
+    this.#root = actor
+    const system = actor.system as unknown as OpenSystem
+    this.#scheduler = new TimerScheduler(this.#options.clock, (source, target, event) =>
+      system._relay(source, target, event),
+    )
+    system.scheduler = this.#scheduler
+  }
+
+  #settled(id: string, entry: Entry, snapshot: MachineSnapshot): void {
+    if (this.#closed || this.#restoring || snapshot.status === 'stopped' || snapshot.status === 'error') return
+    if (snapshot.context === entry.context && sameValue(snapshot.value, entry.value)) return
+    const from = entry.state
+    this.#remember(entry, snapshot)
+    entry.n++
+    const to = entry.state ?? ''
+    const transition: SettledTransition = {
+      kind: entry.kind,
+      id,
+      event: entry.event as SettledTransition['event'],
+      ...(from === undefined ? {} : { from }),
+      to,
+      context: snapshot.context,
+      host: this.#hostPart(entry, snapshot),
+    }
+    if (isFinalState(to)) this.#entries.delete(id)
+    this.#options.onTransition(transition)
+  }
+
+  #remember(entry: Entry, snapshot: MachineSnapshot): void {
+    entry.value = snapshot.value
+    entry.context = snapshot.context
+    entry.state = publicState(snapshot.value)
+  }
+
+  #hostPart(entry: Entry, snapshot: MachineSnapshot): HostPart {
+    if (snapshot.status === 'done') return { v: 1, n: entry.n }
+    const owed: Record<string, readonly [string, unknown]> = {}
+    for (const child of Object.values(snapshot.children)) {
+      if (child !== undefined && typeof child.src === 'string') owed[child.id] = [child.src, inputOf(child)]
+    }
+    const timers = this.#scheduler?.pending(entry.actor)
+    return {
+      v: 1,
+      n: entry.n,
+      snapshot: { value: snapshot.value as JsonObject, context: snapshot.context },
+      ...(Object.keys(owed).length === 0 ? {} : { owed }),
+      ...(timers === undefined ? {} : { timers }),
+    }
+  }
+
+  #effectLogic(name: string, effect: ProvidedEffect | undefined) {
+    if (effect === undefined) throw new Error(`The effect '${name}' is declared by a machine but was not provided`)
+    const run = effect.run as Effect<unknown, unknown>
+    return fromPromise(async ({ input, signal }) => {
+      const restarted = this.#restoring
+      try {
+        // XState starts invokes before the record of their state exists; one turn later it is appended.
+        await this.#options.gate
+        if (effect.writes) await this.#options.durable((input as { task: string }).task)
+        if (this.#closed) return NEVER
+        signal.throwIfAborted()
+        const output = await run(input, { signal, restarted })
+        return this.#closed ? NEVER : output
+      } catch (error) {
+        if (this.#closed || signal.aborted) return NEVER
+        throw toFailure(error)
+      }
+    })
+  }
+}
+
+function inputOf(child: AnyActorRef): unknown {
+  return (child.getSnapshot() as { input?: unknown }).input ?? null
+}
+
+/** The form in which `createActor` takes a snapshot whose owed effects are to start again. */
+function reviveSnapshot(host: HostPart): Snapshot<unknown> {
+  const children = Object.fromEntries(
+    Object.entries(host.owed ?? {}).map(([id, [src, input]]) => [
+      id,
+      { src, snapshot: { status: 'active', input, output: undefined, error: undefined } },
+    ]),
+  )
+  const { value, context } = (host.snapshot ?? {}) as { value?: StateValue; context?: JsonObject }
+  return {
+    status: 'active',
+    output: undefined,
+    error: undefined,
+    value,
+    context: structuredClone(context),
+    children,
+    historyValue: {},
+  } as unknown as Snapshot<unknown>
+}
+
+function sameValue(a: StateValue, b: StateValue | undefined): boolean {
+  if (a === b) return true
+  if (typeof a === 'string' || typeof b !== 'object') return false
+  const keys = Object.keys(a)
+  return keys.length === Object.keys(b).length && keys.every((key) => sameValue(a[key] ?? '', b[key]))
+}

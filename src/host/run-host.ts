@@ -1,0 +1,344 @@
+import type { AnyStateMachine } from 'xstate'
+import type { AgentRunRef, Failure } from '../domain/backend.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
+import { CommandRefusedError } from '../domain/errors.ts'
+import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
+import type { JsonObject } from '../domain/json.ts'
+import type { ActorKind, HostPart, JournalRecord, RecordType } from '../domain/record.ts'
+import type { Workflow } from '../domain/workflow.ts'
+import { agentMachine } from '../machines/agent-machine.ts'
+import { legalRunCommands, legalTaskCommands } from '../machines/commands.ts'
+import { managerMachine } from '../machines/manager-machine.ts'
+import { isFinalState, mainState } from '../machines/public-state.ts'
+import { describeTransition } from '../machines/record-data.ts'
+import { type PauseReason, supervisorMachine } from '../machines/supervisor-machine.ts'
+import { DurableActors, type ProvidedEffect, type SettledTransition } from './durable-actors.ts'
+import type { Journal } from './journal.ts'
+import { RunProgress } from './run-progress.ts'
+import { isAgent, type RunProjection } from './run-projection.ts'
+
+/** What a run asks of the process around it. */
+export interface RunPorts {
+  readonly effects: Readonly<Record<string, ProvidedEffect>>
+  /** No effect starts before this resolves. */
+  readonly gate: Promise<void>
+  /** The inputs of a task's machine and of the manager's. */
+  agentInput(task: string): object
+  managerInput(): object
+  releaseSlots(task: string, attempt: number): void
+  /** A given-up agent run is to be watched until it ends. */
+  watchGivenUp(task: string, attempt: number, ref: AgentRunRef): void
+  blockAccount(task: string, failure: Failure): void
+  closeIntents(reason: PauseReason): void
+  openIntents(): void
+  /** The items of a forEach task; throws when its list cannot be used. */
+  countItems(task: string): Promise<number>
+  /** Whether a task whose needs are settled runs by its `if`. */
+  holdsCondition(task: string): Promise<boolean>
+}
+
+export interface RunHostOptions {
+  readonly run: string
+  readonly workflow: Workflow
+  readonly clock: Clock
+  readonly journal: Journal
+  readonly projection: RunProjection
+  readonly ports: RunPorts
+}
+
+/** One run: its actors, its graph and its records. The one place where a run's record is made. */
+export class RunHost {
+  readonly run: string
+  readonly workflow: Workflow
+  readonly projection: RunProjection
+  readonly progress: RunProgress
+  readonly actors: DurableActors
+  readonly #options: RunHostOptions
+  readonly #logic: Readonly<Record<ActorKind, AnyStateMachine>>
+  readonly #lastSeq = new Map<string, number>()
+  /** What actions say during a transition; it enters that transition's record, or follows it. */
+  #said: { data: Record<string, unknown>; alerts: { code: string; message: string }[] } | undefined
+  #finishing = false
+  #changed: (() => void)[] = []
+
+  constructor(options: RunHostOptions) {
+    this.#options = options
+    this.run = options.run
+    this.workflow = options.workflow
+    this.projection = options.projection
+    this.progress = new RunProgress(this, options.ports)
+    this.actors = new DurableActors({
+      clock: options.clock,
+      onTransition: (transition) => this.#record(transition),
+      durable: (actor) => this.#durable(actor),
+      gate: options.ports.gate,
+    })
+    const { effects } = options.ports
+    const shared = this.#agentActions()
+    this.#logic = {
+      supervisor: this.actors.provide(supervisorMachine, effects, this.#supervisorActions()),
+      manager: this.actors.provide(managerMachine, effects, shared),
+      agent: this.actors.provide(agentMachine, effects, shared),
+    }
+  }
+
+  /** Starts a new run whose first record is appended here. */
+  begin(data: JsonObject): void {
+    this.append('run', { kind: 'supervisor', id: SUPERVISOR }, { data })
+    this.actors.start('supervisor', SUPERVISOR, this.#logic.supervisor, { run: this.run })
+  }
+
+  /** Builds every live actor from its last record. A record that cannot be read puts its task before a person (I12 otherwise). */
+  restore(): void {
+    this.progress.rebuild()
+    const supervisor = this.projection.live.get(SUPERVISOR)
+    if (supervisor === undefined) this.actors.start('supervisor', SUPERVISOR, this.#logic.supervisor, { run: this.run })
+    else if (!isFinalState(supervisor.state)) {
+      this.actors.restore('supervisor', SUPERVISOR, this.#logic.supervisor, supervisor.host)
+    }
+    this.#finishing = supervisor?.state === 'finishing'
+    for (const [id, actor] of this.projection.live) {
+      if (id === SUPERVISOR || isFinalState(actor.state)) continue
+      this.#restoreActor(id === MANAGER ? 'manager' : 'agent', id, actor.host, actor.attempt)
+    }
+  }
+
+  /** Lets the run go on: after `begin`, and after `restore` once effects may start. */
+  proceed(): void {
+    const state = this.actors.state(SUPERVISOR)
+    if (state === 'starting') this.actors.send(SUPERVISOR, { type: 'run.begin' })
+    else if (state === 'running' || state === 'paused') this.progress.startReady()
+    else if (state === 'finishing') this.#askToFinish()
+    this.checkEnd()
+  }
+
+  get status(): string {
+    return this.actors.state(SUPERVISOR) ?? this.projection.live.get(SUPERVISOR)?.state ?? 'starting'
+  }
+
+  get ended(): boolean {
+    return isFinalState(this.status)
+  }
+
+  get reason(): PauseReason | undefined {
+    return this.actors.context(SUPERVISOR)?.['reason'] as unknown as PauseReason | undefined
+  }
+
+  /** True when the manager has to be told of the rest and end. */
+  get finishing(): boolean {
+    return this.#finishing
+  }
+
+  startAgent(task: string, extra: object): void {
+    this.actors.start('agent', task, this.#logic.agent, { ...this.#options.ports.agentInput(task), ...extra })
+  }
+
+  startManager(): void {
+    this.actors.start('manager', MANAGER, this.#logic.manager, this.#options.ports.managerInput())
+  }
+
+  /** Appends one record; it is broadcast once it is durable. Returns its seq. */
+  append(type: RecordType, actor: JournalRecord['actor'], rest: Partial<JournalRecord>): number {
+    const record: JournalRecord = {
+      seq: this.projection.seq + 1,
+      at: new Date(this.#options.clock.now()).toISOString(),
+      type,
+      run: this.run,
+      actor,
+      ...rest,
+    }
+    this.projection.fold(record)
+    this.#lastSeq.set(actor.id, record.seq)
+    this.#options.journal.append(record)
+    return record.seq
+  }
+
+  alert(code: string, message: string, task?: string): void {
+    const actor = task === undefined ? { kind: 'supervisor' as const, id: SUPERVISOR } : agentRef(task)
+    this.append('alert', actor, { ...(task === undefined ? {} : { task }), data: { code, message } })
+  }
+
+  note(task: string, attempt: number, data: JsonObject): void {
+    this.append('progress', agentRef(task), { task, attempt, data })
+  }
+
+  /** Resolves once the command's record is durable. Throws CommandRefusedError. */
+  async command(command: RunCommand): Promise<CommandReply> {
+    const legal = legalRunCommands(this.status)
+    if (!legal.includes(command.type)) throw new CommandRefusedError(this.run, command.type, this.status, legal)
+    const asked = this.append('command', { kind: 'supervisor', id: SUPERVISOR }, { data: { ...command, command: command.type } as JsonObject })
+    const reason: PauseReason = { kind: 'person', message: 'Paused by a person' }
+    this.actors.send(SUPERVISOR, command.type === 'pause' ? pauseEvent(reason) : { type: `run.${command.type}` })
+    const seq = this.#caused(asked)
+    this.checkEnd()
+    await this.#options.journal.committed(seq)
+    return { run: this.run, seq, state: this.status }
+  }
+
+  async commandTask(task: string, command: TaskCommand): Promise<CommandReply> {
+    const state = this.actors.state(task) ?? this.projection.settled.get(task)?.status ?? 'waiting'
+    const { type, ...details } = command
+    if (!this.actors.can(task, { type: `task.${type}` })) {
+      throw new CommandRefusedError(`${this.run} ${task}`, type, state, legalTaskCommands(state))
+    }
+    const asked = this.append('command', agentRef(task), { task, data: { command: type, ...(details as JsonObject) } })
+    this.actors.send(task, { type: `task.${type}`, ...details } as { type: string })
+    const seq = this.#caused(asked)
+    await this.#options.journal.committed(seq)
+    return {
+      run: this.run,
+      task,
+      seq,
+      state: this.actors.state(task) ?? this.projection.settled.get(task)?.status ?? state,
+    }
+  }
+
+  pause(reason: PauseReason): void {
+    this.actors.send(SUPERVISOR, pauseEvent(reason))
+  }
+
+  /** Resolves at the next change of what settled or whether the run is finishing. */
+  onNews(listener: () => void): void {
+    this.#changed.push(listener)
+  }
+
+  /** Ends the graph or the run when nothing of it is left. */
+  checkEnd(): void {
+    const status = this.status
+    if (status === 'running' || status === 'paused') {
+      const outcome = this.progress.outcome()
+      if (outcome !== undefined) this.actors.send(SUPERVISOR, { type: 'graph.settled', outcome } as { type: string })
+    } else if (status === 'finishing' && [...this.actors.ids()].every((id) => id === SUPERVISOR)) {
+      this.actors.send(SUPERVISOR, { type: 'run.idle' })
+    }
+  }
+
+  /** The record that a command caused: the one after its own. */
+  #caused(asked: number): number {
+    return Math.min(asked + 1, this.projection.seq)
+  }
+
+  #restoreActor(kind: ActorKind, id: string, host: HostPart, attempt: number): void {
+    try {
+      this.actors.restore(kind, id, this.#logic[kind], host)
+    } catch (error) {
+      const reason = `Its record could not be read back: ${error instanceof Error ? error.message : String(error)}`
+      this.actors.forget(id)
+      if (kind === 'manager') this.alert('quarantined', `manager: ${reason}. The run goes on without it.`)
+      else this.startAgent(id, { quarantined: { reason, attempt } })
+    }
+  }
+
+  async #durable(actor: string): Promise<void> {
+    const seq = this.#lastSeq.get(actor)
+    // Nothing was appended since the restore: what owes the effect is on disk already.
+    if (seq !== undefined) await this.#options.journal.committed(seq).catch(() => new Promise<never>(() => {}))
+  }
+
+  #record(transition: SettledTransition): void {
+    const { kind, id, event, from, to, context, host } = transition
+    const said = this.#said
+    this.#said = undefined
+    const agent = kind !== 'supervisor'
+    const described = agent ? describeTransition(context as never, to, event) : describeSupervisor(context, to)
+    const data = said === undefined ? described : ({ ...described, ...said.data } as JsonObject)
+    this.append(
+      'transition',
+      { kind, id },
+      {
+        ...(agent ? { task: id, attempt: context['attempt'] as number } : {}),
+        event: event.type,
+        ...(from === undefined ? {} : { from }),
+        to,
+        ...(data === undefined || Object.keys(data).length === 0 ? {} : { data }),
+        host,
+      },
+    )
+    for (const { code, message } of said?.alerts ?? []) this.alert(code, message, id)
+    if (isFinalState(to)) this.#lastSeq.delete(id)
+    if (kind === 'supervisor' || isFinalState(to)) this.#tellNews()
+  }
+
+  #tellNews(): void {
+    const listeners = this.#changed
+    if (listeners.length === 0) return
+    this.#changed = []
+    for (const listener of listeners) listener()
+  }
+
+  #say(): { data: Record<string, unknown>; alerts: { code: string; message: string }[] } {
+    this.#said ??= { data: {}, alerts: [] }
+    return this.#said
+  }
+
+  #agentActions(): object {
+    const { ports } = this.#options
+    type Attempt = { task: string; attempt: number }
+    return {
+      releaseSlots: (_: unknown, { task, attempt }: Attempt) => ports.releaseSlots(task, attempt),
+      giveUpAgentRun: (_: unknown, { task, attempt, ref }: Attempt & { ref: AgentRunRef | undefined }) => {
+        if (ref === undefined) return
+        this.#say().data['gaveUp'] = { task, attempt, ref }
+        queueMicrotask(() => ports.watchGivenUp(task, attempt, ref))
+      },
+      blockAccount: (_: unknown, { task, failure }: Attempt & { failure: Failure }) =>
+        queueMicrotask(() => ports.blockAccount(task, failure)),
+      raiseAlert: (_: unknown, alert: { code: string; message: string }) => this.#say().alerts.push(alert),
+    }
+  }
+
+  #supervisorActions(): object {
+    const { ports } = this.#options
+    return {
+      startReady: () => this.progress.startReady(),
+      advance: (_: unknown, { actor }: { actor: string }) => {
+        this.progress.settled(actor)
+        queueMicrotask(() => this.checkEnd())
+      },
+      quarantine: (_: unknown, { actor, error }: { actor: string; error: unknown }) =>
+        queueMicrotask(() => this.#quarantine(actor, error)),
+      closeIntents: (_: unknown, reason: PauseReason) => ports.closeIntents(reason),
+      openIntents: () => ports.openIntents(),
+      cancelAgents: () => {
+        this.#finishing = true
+        for (const id of [...this.actors.ids()]) {
+          if (isAgent(id)) this.actors.send(id, { type: 'task.cancel' })
+          else if (id === MANAGER) this.actors.send(id, { type: 'manager.cancel' })
+        }
+        queueMicrotask(() => this.checkEnd())
+      },
+      finishManager: () => this.#askToFinish(),
+    }
+  }
+
+  #askToFinish(): void {
+    this.#finishing = true
+    this.actors.send(MANAGER, { type: 'manager.finish' })
+    this.#tellNews()
+    queueMicrotask(() => this.checkEnd())
+  }
+
+  #quarantine(actor: string, error: unknown): void {
+    const reason = `Its actor broke: ${error instanceof Error ? error.message : String(error)}`
+    const attempt = this.projection.live.get(actor)?.attempt ?? 1
+    this.actors.forget(actor)
+    if (actor === MANAGER) this.alert('quarantined', `manager: ${reason}. The run goes on without it.`)
+    else if (isAgent(actor)) this.startAgent(actor, { quarantined: { reason, attempt } })
+    this.checkEnd()
+  }
+}
+
+function agentRef(task: string): JournalRecord['actor'] {
+  return task === MANAGER ? { kind: 'manager', id: MANAGER } : { kind: 'agent', id: task }
+}
+
+function pauseEvent(reason: PauseReason): { type: string } {
+  return { type: 'run.pause', reason } as { type: string }
+}
+
+function describeSupervisor(context: JsonObject, to: string): JsonObject | undefined {
+  const { reason, outcome } = context
+  if (mainState(to) === 'paused' && reason !== undefined) return { reason }
+  return to === 'finishing' && outcome !== undefined ? { outcome } : undefined
+}

@@ -1,0 +1,115 @@
+import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
+import { createTaskGraph, type TaskDecision, type TaskGraph } from '../workflow/graph.ts'
+import type { RunHost, RunPorts } from './run-host.ts'
+
+/**
+ * The graph of a run and what it asks for next. It is a projection of task records: after a restart it is rebuilt from them, so a
+ * crash between a task's record and what should follow heals itself (I4, I5).
+ */
+export class RunProgress {
+  readonly graph: TaskGraph
+  readonly #host: RunHost
+  readonly #ports: RunPorts
+  /** Decided by a rebuild, not yet carried out. */
+  #owed: TaskDecision[]
+  #begun = false
+  #working = 0
+
+  constructor(host: RunHost, ports: RunPorts) {
+    this.#host = host
+    this.#ports = ports
+    this.graph = createTaskGraph(host.workflow)
+    this.#owed = [...this.graph.roots()]
+  }
+
+  /** Plays the settled tasks back in the order they settled. */
+  rebuild(): void {
+    const { projection } = this.#host
+    const decided = this.#owed
+    const expand = (decision: TaskDecision) => {
+      const count = projection.expansions.get(decision.id)
+      if (count === undefined || this.graph.isExpanded(decision.id)) decided.push(decision)
+      else for (const next of this.graph.expand(decision.id, count)) expand(next)
+    }
+    this.#owed = []
+    for (const decision of decided.splice(0)) expand(decision)
+    for (const [id, task] of projection.settledAfter(0)) {
+      for (const decision of this.graph.settle(id, task.status)) expand(decision)
+    }
+    this.#owed = decided.filter(({ id }) => !projection.live.has(id) && !projection.settled.has(id))
+  }
+
+  /** Starts the manager and every task that is ready and has no agent yet. */
+  startReady(): void {
+    const { projection, workflow } = this.#host
+    if (!this.#begun && workflow.manager !== undefined && !projection.live.has(MANAGER)) this.#host.startManager()
+    this.#begun = true
+    this.#carryOut(this.#owed.splice(0))
+  }
+
+  /** An actor ended: its task is marked, and what became ready starts at once. */
+  settled(actor: string): void {
+    const task = this.#host.projection.settled.get(actor)
+    if (task === undefined || this.graph.isSettled(actor)) return
+    this.#carryOut(this.graph.settle(actor, task.status))
+  }
+
+  /** True while something is being made ready that will start agents. */
+  get busy(): boolean {
+    return this.#working > 0 || this.#owed.length > 0
+  }
+
+  /** How the run ends, once every task is settled. */
+  outcome(): 'completed' | 'failed' | 'cancelled' | undefined {
+    if (!this.graph.allSettled) return undefined
+    const { failed, cancelled } = this.graph.outcome()
+    if (failed) return 'failed'
+    return cancelled ? 'cancelled' : 'completed'
+  }
+
+  #carryOut(decisions: readonly TaskDecision[]): void {
+    for (const decision of decisions) this.#one(decision)
+  }
+
+  #one(decision: TaskDecision): void {
+    const { id } = decision
+    if (this.#host.actors.has(id) || this.#host.projection.settled.has(id)) return
+    if (decision.decision === 'skip') this.#host.startAgent(id, { skip: decision.reason })
+    else if (decision.decision === 'condition') this.#decide(id)
+    else if (this.graph.isForEach(id)) this.#expand(id)
+    else this.#host.startAgent(id, {})
+  }
+
+  #decide(id: string): void {
+    this.#ports.holdsCondition(id).then(
+      (holds) =>
+        this.#one({
+          id,
+          decision: holds ? 'run' : 'skip',
+          reason: holds ? 'its `if` holds' : 'its `if` does not hold',
+        }),
+      (error: unknown) => this.#host.startAgent(id, { fail: `Its \`if\` cannot be evaluated: ${messageOf(error)}` }),
+    )
+  }
+
+  #expand(id: string): void {
+    this.#working++
+    this.#ports.countItems(id).then(
+      (count) => {
+        this.#working--
+        if (this.graph.isExpanded(id) || this.#host.ended) return
+        this.#host.append('plan', { kind: 'supervisor', id: SUPERVISOR }, { task: id, data: { count } })
+        this.#carryOut(this.graph.expand(id, count))
+        this.#host.checkEnd()
+      },
+      (error: unknown) => {
+        this.#working--
+        this.#host.startAgent(id, { fail: `Its items cannot be made: ${messageOf(error)}` })
+      },
+    )
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

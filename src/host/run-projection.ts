@@ -1,0 +1,183 @@
+import type { AgentRunRef } from '../domain/backend.ts'
+import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
+import type { Json, JsonObject } from '../domain/json.ts'
+import type { HostPart, JournalRecord } from '../domain/record.ts'
+import type { PullRequest } from '../domain/report.ts'
+import { isFinalState } from '../machines/public-state.ts'
+
+/** The last record of an actor that has not ended. */
+export interface LiveActor {
+  readonly state: string
+  readonly attempt: number
+  /** The attempt whose creation was counted last: a put-back create counts once. */
+  readonly counted?: number
+  readonly host: HostPart
+}
+
+/** A settled task: one array write on restore. */
+export interface SettledTask {
+  readonly status: 'completed' | 'failed' | 'skipped' | 'cancelled'
+  readonly attempt: number
+  /** The record that settled it. */
+  readonly seq: number
+  readonly result?: string
+  readonly file?: string
+  readonly output?: Json
+  readonly pullRequests?: readonly PullRequest[]
+  readonly reason?: string
+}
+
+/** An agent run that nobody waits for any more and that may still go on. */
+export interface GivenUpRun {
+  readonly task: string
+  readonly attempt: number
+  readonly ref: AgentRunRef
+}
+
+interface Plain {
+  readonly seq: number
+  readonly live: readonly (readonly [string, LiveActor])[]
+  readonly settled: readonly (readonly [string, SettledTask])[]
+  readonly expansions: readonly (readonly [string, number])[]
+  readonly givenUp: readonly (readonly [string, GivenUpRun])[]
+  readonly created: number
+  readonly startedAt: number
+  readonly raised: Readonly<Record<string, number>>
+}
+
+/**
+ * What a run's records add up to: all that restore needs. Folded as records are appended, so it is always the state at `seq`; a
+ * checkpoint is this as JSON.
+ */
+export class RunProjection {
+  seq = 0
+  /** Attempts whose create was intended: what the budget counts. */
+  created = 0
+  /** When the run began, ms. */
+  startedAt = 0
+  /** By how much a person raised the budget. */
+  readonly raised: Record<string, number> = {}
+  readonly live = new Map<string, LiveActor>()
+  readonly settled = new Map<string, SettledTask>()
+  /** Number of items by forEach task. */
+  readonly expansions = new Map<string, number>()
+  readonly givenUp = new Map<string, GivenUpRun>()
+  /** Ids as they settled, so that what is new is found without looking at what is old. */
+  readonly #order: string[] = []
+
+  fold(record: JournalRecord): void {
+    this.seq = record.seq
+    if (record.type === 'transition') this.#transition(record)
+    else if (record.type === 'plan') this.#plan(record)
+    else if (record.type === 'run') this.startedAt = Date.parse(record.at)
+    else if (record.type === 'command') this.#raise(record.data?.['budget'] as Record<string, number> | undefined)
+    else if (record.data !== undefined) this.#notice(record.data)
+  }
+
+  /** Tasks settled by records with seq > after, in order. */
+  settledAfter(after: number): readonly (readonly [string, SettledTask])[] {
+    const news: (readonly [string, SettledTask])[] = []
+    for (let i = this.#order.length - 1; i >= 0; i--) {
+      const id = this.#order[i] ?? ''
+      const task = this.settled.get(id)
+      if (task === undefined) continue
+      if (task.seq <= after) break
+      news.push([id, task])
+    }
+    return news.reverse()
+  }
+
+  toJson(): JsonObject {
+    const plain: Plain = {
+      seq: this.seq,
+      live: [...this.live],
+      settled: [...this.settled],
+      expansions: [...this.expansions],
+      givenUp: [...this.givenUp],
+      created: this.created,
+      startedAt: this.startedAt,
+      raised: { ...this.raised },
+    }
+    return plain as unknown as JsonObject
+  }
+
+  static fromJson(json: JsonObject): RunProjection {
+    const plain = json as unknown as Plain
+    const projection = new RunProjection()
+    projection.seq = plain.seq
+    projection.created = plain.created
+    projection.startedAt = plain.startedAt
+    Object.assign(projection.raised, plain.raised)
+    for (const [id, actor] of plain.live) projection.live.set(id, actor)
+    for (const [id, task] of plain.settled) projection.#put(id, task)
+    for (const [id, count] of plain.expansions) projection.expansions.set(id, count)
+    for (const [id, run] of plain.givenUp) projection.givenUp.set(id, run)
+    return projection
+  }
+
+  #transition(record: JournalRecord): void {
+    const { id, kind } = record.actor
+    const state = record.to ?? ''
+    const attempt = record.attempt ?? 0
+    if (state === 'creating' && this.live.get(id)?.counted !== attempt) this.created++
+    const gaveUp = record.data?.['gaveUp'] as GivenUpRun | undefined
+    if (gaveUp !== undefined) this.givenUp.set(`${record.run}/${id}/${gaveUp.attempt}`, gaveUp)
+    if (isFinalState(state)) {
+      this.live.delete(id)
+      if (kind === 'agent') this.#settle(id, record)
+      else this.live.set(id, { state, attempt: record.attempt ?? 0, host: { v: 1, n: record.host?.n ?? 0 } })
+      return
+    }
+    // A task that was settled and lives again (a new generation) is not settled any more.
+    this.settled.delete(id)
+    const counted = state === 'creating' ? attempt : this.live.get(id)?.counted
+    this.live.set(id, {
+      state,
+      attempt,
+      ...(counted === undefined ? {} : { counted }),
+      host: record.host ?? { v: 1, n: 0 },
+    })
+  }
+
+  #settle(id: string, record: JournalRecord): void {
+    const outcome = record.data?.['outcome'] as unknown as Partial<SettledTask> | undefined
+    const reason = record.data?.['reason']
+    this.#put(id, {
+      status: record.to as SettledTask['status'],
+      attempt: record.attempt ?? 0,
+      seq: record.seq,
+      ...(outcome?.result === undefined ? {} : { result: outcome.result }),
+      ...(outcome?.file === undefined ? {} : { file: outcome.file }),
+      ...(outcome?.output === undefined ? {} : { output: outcome.output }),
+      ...(outcome?.pullRequests === undefined || outcome.pullRequests.length === 0
+        ? {}
+        : { pullRequests: outcome.pullRequests }),
+      ...(typeof reason === 'string' ? { reason } : {}),
+    })
+  }
+
+  #put(id: string, task: SettledTask): void {
+    this.settled.set(id, task)
+    this.#order.push(id)
+  }
+
+  #plan(record: JournalRecord): void {
+    const count = record.data?.['count']
+    if (record.task !== undefined && typeof count === 'number') this.expansions.set(record.task, count)
+  }
+
+  #raise(budget: Readonly<Record<string, number>> | undefined): void {
+    for (const [name, more] of Object.entries(budget ?? {})) this.raised[name] = (this.raised[name] ?? 0) + more
+  }
+
+  /** A given-up agent run ended: nothing is left to watch. */
+  #notice(data: JsonObject): void {
+    const ended = data['lateEnd'] as { holder?: string } | undefined
+    if (ended?.holder !== undefined) this.givenUp.delete(ended.holder)
+  }
+}
+
+/** Whether an id is an agent's, not the supervisor's or the manager's. */
+export function isAgent(id: string): boolean {
+  return id !== SUPERVISOR && id !== MANAGER
+}

@@ -1,0 +1,315 @@
+import type { Clock } from '../domain/clock.ts'
+import type { JsonObject } from '../domain/json.ts'
+import type { Limiter, SlotRequest, WaitingFor } from '../domain/limiter.ts'
+import type { RateLimit } from '../domain/workflow.ts'
+import { Bucket } from './bucket.ts'
+import { Cap } from './cap.ts'
+import type { Door } from './door.ts'
+import { GateRegister } from './gate-register.ts'
+import { Holdings, type Taken } from './holdings.ts'
+import type { LimitNotebook } from './limit-notebook.ts'
+import { viewLimits } from './limit-view.ts'
+import { RateCalls } from './rate-calls.ts'
+import { SlotQueue } from './slot-queue.ts'
+import { type Gate, Waiter } from './waiting-queue.ts'
+import { WakeLoop } from './wake-loop.ts'
+
+/** What a limiter is made of. */
+export interface LimiterOptions {
+  readonly clock: Clock
+  /** Without it nothing survives a restart. Closed with the limiter. */
+  readonly notebook?: LimitNotebook
+}
+
+/** One limiter for all runs of a data folder; goes on from what its notebook says of earlier calls. */
+export function createLimiter(options: LimiterOptions): Limiter {
+  return new SharedLimiter(options)
+}
+
+/** All that a request needs and its holder does not have yet. */
+interface Needs {
+  readonly run: Door
+  readonly gates: readonly Gate[]
+  readonly caps: readonly Cap[]
+  readonly buckets: readonly Bucket[]
+}
+
+class SharedLimiter implements Limiter {
+  readonly #register = new GateRegister()
+  readonly #loop: WakeLoop
+  readonly #holdings: Holdings
+  readonly #queue: SlotQueue
+  readonly #calls: RateCalls
+  readonly #notebook: LimitNotebook | undefined
+  #arrivals = 0
+  #grants = 0
+  #closed = false
+
+  constructor({ clock, notebook }: LimiterOptions) {
+    this.#notebook = notebook
+    this.#loop = new WakeLoop(clock, {
+      drain: (gate, now) => this.#drain(gate, now),
+      tell: (now) => this.#queue.tell(now),
+      wakeAt: (now) => this.#wakeAt(now),
+      wake: (now) => this.#wake(now),
+      rewind: (now, byMs) => this.#rewind(now, byMs),
+    })
+    this.#holdings = new Holdings((gate) => this.#freed(gate))
+    this.#queue = new SlotQueue((gate) => this.#loop.touch(gate))
+    const onClosed = (bucket: Bucket, now: number) => this.#queue.reasonChanged(bucket, now)
+    this.#calls = new RateCalls(this.#loop, this.#holdings, notebook, onClosed)
+    const now = clock.now()
+    for (const past of notebook?.past ?? []) {
+      const bucket = this.#register.bucket(past.bucket)
+      bucket.windows.restore(past.answers, past.keepMs)
+      if (past.closure !== undefined) bucket.restoreClosure(past.closure, now)
+    }
+  }
+
+  setCap(name: string, capacity: number): void {
+    const cap = this.#register.cap(name)
+    cap.capacity = capacity
+    this.#register.forgetCap(cap)
+    this.#loop.touch(cap)
+    this.#settle()
+  }
+
+  setBucket(name: string, owner: string, limit: RateLimit): void {
+    const bucket = this.#register.bucket(name)
+    bucket.windows.set(owner, limit)
+    this.#loop.touch(bucket)
+    this.#settle()
+  }
+
+  dropOwner(owner: string): void {
+    for (const bucket of this.#register.buckets.values()) {
+      bucket.windows.set(owner, 'none')
+      this.#loop.touch(bucket)
+    }
+    this.#register.forgetRun(owner)
+    this.#settle()
+  }
+
+  async acquire(request: SlotRequest, signal: AbortSignal, onWait?: (waiting: WaitingFor) => void): Promise<void> {
+    this.#refuseIfOver(signal)
+    const now = this.#loop.now()
+    const needs = this.#needs(request)
+    const free = !((request.notBefore ?? 0) > now) && needs.gates.every((gate) => gate.passes(now) && gate.idle)
+    const taken = free ? this.#take(request.holder, needs) : this.#wait(request, needs, signal, onWait, now)
+    // Whoever was aborted in the tick of the grant does not look at it any more: it must not keep what it got.
+    const got = await taken
+    if (!signal.aborted) return
+    this.#holdings.giveBack(got)
+    this.#settle()
+    throw signal.reason
+  }
+
+  adopt(holder: string, caps: readonly string[]): void {
+    this.#holdings.take(
+      holder,
+      caps.map((name) => this.#register.cap(name)),
+      [],
+    )
+  }
+
+  release(holder: string, caps?: readonly string[]): void {
+    if (!this.#holdings.has(holder)) return
+    this.#holdings.release(holder, caps === undefined ? undefined : (cap) => caps.includes(cap.name))
+    if (this.#someoneWaits) this.#settle()
+  }
+
+  async call<T>(names: readonly string[], send: () => Promise<T>, signal: AbortSignal, holder?: string): Promise<T> {
+    this.#refuseIfOver(signal)
+    if (names.length === 0) return send()
+    const buckets = [...new Set(names)].map((name) => this.#register.bucket(name))
+    return this.#calls.send(buckets, send, signal, holder)
+  }
+
+  /** `free` is Infinity for a bucket without limit; `nextAt` is null when it depends on answers still to come. */
+  room(name: string): { readonly free: number; readonly nextAt: number | null } {
+    const bucket = this.#register.buckets.get(name)
+    if (bucket === undefined) return { free: Number.POSITIVE_INFINITY, nextAt: null }
+    const now = this.#loop.now()
+    const free = bucket.isOpen(now) ? bucket.windows.room(now) : 0
+    return { free, nextAt: free === Number.POSITIVE_INFINITY ? null : bucket.placesAt(free + 1, now) }
+  }
+
+  pauseRun(run: string, waiting: Pick<WaitingFor, 'kind' | 'name' | 'detail'>): void {
+    this.#shut(this.#register.run(run), waiting)
+  }
+
+  continueRun(run: string): void {
+    this.#open(this.#register.runs.get(run))
+  }
+
+  closeAccount(account: string, kind: 'quota' | 'auth', detail: string): void {
+    this.#shut(this.#register.account(account), { kind, name: account, detail })
+  }
+
+  openAccount(account: string): void {
+    this.#open(this.#register.accounts.get(account))
+  }
+
+  waiting(holder: string): WaitingFor | undefined {
+    const now = this.#loop.now()
+    return this.#queue.waiting(holder, now) ?? this.#calls.waiting(holder, now)
+  }
+
+  view(): JsonObject {
+    return viewLimits(this.#register, this.#loop.now())
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#loop.close()
+    this.#queue.refuseAll(closedError())
+    this.#calls.refuseAll(closedError())
+    this.#notebook?.close()
+  }
+
+  get #someoneWaits(): boolean {
+    return this.#queue.size > 0 || this.#calls.size > 0
+  }
+
+  #settle(): void {
+    this.#loop.settle(this.#loop.now())
+  }
+
+  #refuseIfOver(signal: AbortSignal): void {
+    if (this.#closed) throw closedError()
+    signal.throwIfAborted()
+  }
+
+  #needs(request: SlotRequest): Needs {
+    const { holder } = request
+    const held = this.#holdings.has(holder)
+    const run = this.#register.run(request.run)
+    const gates: Gate[] = [this.#register.account(request.account), run]
+    const caps: Cap[] = []
+    const buckets: Bucket[] = []
+    for (const name of request.caps) {
+      const cap = this.#register.cap(name)
+      if (caps.includes(cap) || (held && this.#holdings.holds(holder, cap))) continue
+      caps.push(cap)
+      gates.push(cap)
+    }
+    for (const name of request.buckets) {
+      const bucket = this.#register.bucket(name)
+      if (buckets.includes(bucket) || (held && this.#holdings.holds(holder, bucket))) continue
+      buckets.push(bucket)
+      gates.push(bucket)
+    }
+    return { run, gates, caps, buckets }
+  }
+
+  #take(holder: string, { run, caps, buckets }: Needs): Taken {
+    run.turn = ++this.#grants
+    return this.#holdings.take(holder, caps, buckets)
+  }
+
+  #wait(
+    request: SlotRequest,
+    needs: Needs,
+    signal: AbortSignal,
+    onWait: ((waiting: WaitingFor) => void) | undefined,
+    now: number,
+  ): Promise<Taken> {
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        waiter.fate.refuse(signal.reason)
+        this.#settle()
+      }
+      const leave = () => {
+        signal.removeEventListener('abort', onAbort)
+        this.#queue.remove(waiter)
+      }
+      const waiter = new Waiter(request, needs, ++this.#arrivals, now, {
+        onWait,
+        grant: () => {
+          leave()
+          resolve(this.#take(request.holder, needs))
+        },
+        refuse: (error) => {
+          leave()
+          reject(error)
+        },
+      })
+      signal.addEventListener('abort', onAbort)
+      this.#queue.add(waiter, now)
+      this.#loop.settle(now)
+    })
+  }
+
+  #shut(door: Door, reason: Pick<WaitingFor, 'kind' | 'name' | 'detail'>): void {
+    door.shut = reason
+    const now = this.#loop.now()
+    this.#queue.gather(door, now)
+    this.#loop.settle(now)
+  }
+
+  #open(door: Door | undefined): void {
+    if (door?.shut === undefined) return
+    door.shut = undefined
+    this.#loop.touch(door)
+    this.#settle()
+  }
+
+  #freed(gate: Gate): void {
+    if (gate instanceof Cap) this.#register.forgetCap(gate)
+    if (this.#someoneWaits) this.#loop.touch(gate)
+  }
+
+  #drain(gate: Gate, now: number): void {
+    this.#queue.promote(now)
+    if (gate instanceof Bucket) this.#drainBucket(gate, now)
+    else {
+      for (let group = gate.line.peek(); group !== undefined && gate.passes(now); group = gate.line.peek()) {
+        this.#queue.serve(gate, group, now)
+      }
+    }
+  }
+
+  #drainBucket(bucket: Bucket, now: number): void {
+    while (bucket.isOpen(now)) {
+      const call = bucket.owed.peek()
+      if (call === undefined) break
+      this.#calls.serve(call, now)
+    }
+    while (bucket.passes(now)) {
+      const call = bucket.calls.peek()
+      const group = bucket.line.peek()
+      if (call !== undefined && (bucket.callsTurn || group === undefined)) {
+        bucket.callsTurn = false
+        this.#calls.serve(call, now)
+      } else if (group !== undefined) {
+        bucket.callsTurn = true
+        this.#queue.serve(bucket, group, now)
+      } else return
+    }
+  }
+
+  #wakeAt(now: number): number | null {
+    if (!this.#someoneWaits) return null
+    let next = this.#queue.wakeAt()
+    for (const bucket of this.#register.buckets.values()) {
+      const at = bucket.wakeAt(now)
+      if (at !== null && (next === null || at < next)) next = at
+    }
+    return next
+  }
+
+  #wake(now: number): void {
+    for (const bucket of this.#register.buckets.values()) if (bucket.isDue(now)) this.#loop.touch(bucket)
+    this.#queue.wake(now)
+  }
+
+  #rewind(now: number, byMs: number): void {
+    for (const bucket of this.#register.buckets.values()) bucket.rewind(now)
+    this.#queue.rewind(now, byMs)
+  }
+}
+
+function closedError(): Error {
+  return new DOMException('The limiter was closed.', 'AbortError')
+}

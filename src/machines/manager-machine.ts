@@ -1,0 +1,413 @@
+/**
+ * The manager's agent: told of what settled, in turns; it never fails or hangs the run.
+ *
+ *   pending -> creating -> running.deciding -> reporting -> running.idle -> running.prompting -> running.deciding ...
+ *   creating -> creating.reconciling -> running.deciding | pending
+ *   reporting -> completed (after the last turn)      running.idle -> completed (nothing left to tell)
+ *   any trouble -> recovering -> retrying -> pending | failed      live -> cancelling -> cancelled
+ *
+ * Its inbox is a projection: a turn stores `{turn, upTo}` before it is sent, so a crash repeats or loses none. I3 holds as for agents.
+ * I11: every wait ends by the turn's deadline, by `manager.finish` or by `manager.cancel`.
+ */
+import { assign, type DoneActorEvent, type ErrorActorEvent, setup } from 'xstate'
+import type { AgentRunRef, Failure } from '../domain/backend.ts'
+import { MANAGER } from '../domain/ids.ts'
+import { backoffDelay } from './backoff.ts'
+import {
+  type AcquireInput,
+  type AcquireOutput,
+  type AttemptInput,
+  type CreateInput,
+  type DiagnoseInput,
+  endFailure,
+  failureOf,
+  type NewsInput,
+  type NewsOutput,
+  type PromptInput,
+  provided,
+  type ReconcileInput,
+  type ReconcileOutput,
+  type ReportInput,
+  type ReportOutput,
+  type SettleInput,
+  type SettleOutput,
+  type WatchInput,
+  type WatchOutput,
+} from './effects.ts'
+
+export interface ManagerPolicy {
+  readonly attempts: number
+  readonly delayMs: number
+  readonly factor: number
+  readonly maxDelayMs: number
+  /** How long one turn may last. */
+  readonly timeoutMs: number
+  readonly seed: number
+}
+
+export interface ManagerInput {
+  readonly run: string
+  readonly policy: ManagerPolicy
+}
+
+export interface ManagerContext {
+  readonly run: string
+  readonly policy: ManagerPolicy
+  readonly attempt: number
+  readonly tries: number
+  readonly refusals: number
+  readonly turn: number
+  /** Records told of in turns that ended, and in the turn under way. */
+  readonly toldUpTo: number
+  readonly upTo: number
+  /** The turn under way is the last. */
+  readonly final: boolean
+  readonly ref?: AgentRunRef | undefined
+  readonly intentAt?: number | undefined
+  readonly notBefore?: number | undefined
+  readonly failure?: Failure | undefined
+  readonly reason?: string | undefined
+  readonly doubt?: true | undefined
+}
+
+export type ManagerEvent = { type: 'manager.finish' } | { type: 'manager.cancel' }
+
+const PUT_BACK = new Set<Failure['kind']>(['limit', 'unreachable', 'timeout'])
+const BLOCKED = new Set<Failure['kind']>(['quota', 'auth'])
+
+const attemptOf = (context: ManagerContext): AttemptInput => ({ task: MANAGER, attempt: context.attempt })
+const refOf = (context: ManagerContext): AgentRunRef => context.ref ?? { backend: '', id: '' }
+
+const machine = setup({
+  types: {
+    context: {} as ManagerContext,
+    events: {} as ManagerEvent | DoneActorEvent<unknown> | ErrorActorEvent,
+    input: {} as ManagerInput,
+  },
+  actors: {
+    acquireSlots: provided<AcquireOutput, AcquireInput>('acquireSlots'),
+    createAgentRun: provided<AgentRunRef, CreateInput>('createAgentRun'),
+    reconcileAgentRun: provided<ReconcileOutput, ReconcileInput>('reconcileAgentRun'),
+    watchAgentRun: provided<WatchOutput, WatchInput>('watchAgentRun'),
+    readReport: provided<ReportOutput, ReportInput>('readReport'),
+    awaitNews: provided<NewsOutput, NewsInput>('awaitNews'),
+    promptAgentRun: provided<null, PromptInput>('promptAgentRun'),
+    diagnoseFailure: provided<Failure, DiagnoseInput>('diagnoseFailure'),
+    settleAgentRun: provided<SettleOutput, SettleInput>('settleAgentRun'),
+  },
+  actions: {
+    releaseSlots: (_, _params: AttemptInput) => {},
+    giveUpAgentRun: (_, _params: AttemptInput & { ref: AgentRunRef | undefined }) => {},
+    blockAccount: (_, _params: AttemptInput & { failure: Failure }) => {},
+    raiseAlert: (_, _params: { code: string; message: string }) => {},
+  },
+  guards: {
+    isPutBack: (_, failure: Failure) => failure.certain && PUT_BACK.has(failure.kind),
+    isBlocked: (_, failure: Failure) => BLOCKED.has(failure.kind),
+    isUncertain: (_, failure: Failure) => !failure.certain,
+    mayRetry: ({ context }, failure: Failure) => failure.retryable && context.tries < context.policy.attempts,
+    isLastTurn: ({ context }) => context.final,
+    hasNothingToTell: (_, news: NewsOutput) => news.final && !news.changed,
+    is: (_, params: { kind: string; as: string }) => params.kind === params.as,
+  },
+  delays: {
+    retryDelay: ({ context }) =>
+      backoffDelay(context.policy, context.tries, context.policy.seed, `${context.run}/manager/${context.attempt}`),
+    turnDeadline: ({ context }) => context.policy.timeoutMs,
+  },
+})
+
+const release = {
+  type: 'releaseSlots',
+  params: ({ context }: { context: ManagerContext }) => attemptOf(context),
+} as const
+const giveUp = {
+  type: 'giveUpAgentRun',
+  params: ({ context }: { context: ManagerContext }) => ({ ...attemptOf(context), ref: context.ref }),
+} as const
+const keepFailure = machine.assign(({ event }) => ({ failure: failureOf('error' in event ? event.error : undefined) }))
+const failed = ({ event }: { event: { error: unknown } }) => failureOf(event.error)
+
+const silent = {
+  target: '#manager.failed',
+  actions: [giveUp, machine.assign({ reason: 'The manager did not answer in time; the run goes on without it' })],
+} as const
+
+export const managerMachine = machine.createMachine({
+  id: 'manager',
+  context: ({ input }) => ({
+    run: input.run,
+    policy: input.policy,
+    attempt: 1,
+    tries: 1,
+    refusals: 0,
+    turn: 1,
+    toldUpTo: 0,
+    upTo: 0,
+    final: false,
+  }),
+  initial: 'live',
+  states: {
+    live: {
+      initial: 'pending',
+      on: { 'manager.cancel': '#manager.cancelling' },
+      states: {
+        pending: {
+          invoke: {
+            id: 'slots',
+            src: 'acquireSlots',
+            input: ({ context }) => ({
+              ...attemptOf(context),
+              refusals: context.refusals,
+              ...(context.notBefore === undefined ? {} : { notBefore: context.notBefore }),
+            }),
+            onDone: {
+              target: 'creating',
+              actions: assign(({ context, event }) => ({ intentAt: context.intentAt ?? event.output.at })),
+            },
+            onError: { target: 'recovering', actions: keepFailure },
+          },
+          // Nothing was created and nobody is left to be managed.
+          on: { 'manager.finish': '#manager.completed' },
+        },
+        creating: {
+          initial: 'calling',
+          on: { 'manager.cancel': { target: '#manager.cancelling', actions: assign({ doubt: true }) } },
+          states: {
+            calling: {
+              invoke: {
+                id: 'create',
+                src: 'createAgentRun',
+                input: ({ context }) => ({ ...attemptOf(context), intentAt: context.intentAt ?? 0 }),
+                onDone: {
+                  target: '#manager.live.running.deciding',
+                  actions: assign(({ event }) => ({ ref: event.output, refusals: 0 })),
+                },
+                onError: [
+                  { guard: { type: 'isUncertain', params: failed }, target: 'reconciling' },
+                  {
+                    guard: { type: 'isBlocked', params: failed },
+                    target: '#manager.live.pending',
+                    actions: [
+                      release,
+                      {
+                        type: 'blockAccount',
+                        params: ({ context, event }) => ({ ...attemptOf(context), failure: failureOf(event.error) }),
+                      },
+                    ],
+                  },
+                  {
+                    guard: { type: 'isPutBack', params: failed },
+                    target: '#manager.live.pending',
+                    actions: [
+                      release,
+                      assign(({ context, event }) => ({
+                        refusals: context.refusals + 1,
+                        notBefore: failureOf(event.error).notBefore,
+                      })),
+                    ],
+                  },
+                  { target: '#manager.live.recovering', actions: keepFailure },
+                ],
+              },
+            },
+            reconciling: {
+              invoke: {
+                id: 'reconcile',
+                src: 'reconcileAgentRun',
+                input: ({ context }) => ({ ...attemptOf(context), intentAt: context.intentAt ?? 0 }),
+                onDone: [
+                  {
+                    guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'found' }) },
+                    target: '#manager.live.running.deciding',
+                    actions: assign(({ event }) => (event.output.kind === 'found' ? { ref: event.output.ref } : {})),
+                  },
+                  {
+                    guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'absent' }) },
+                    target: '#manager.live.pending',
+                    actions: release,
+                  },
+                  {
+                    target: '#manager.failed',
+                    actions: assign({
+                      reason: 'Nobody knows whether the manager was created; the run goes on without it',
+                    }),
+                  },
+                ],
+                onError: { target: '#manager.live.recovering', actions: keepFailure },
+              },
+            },
+          },
+        },
+        running: {
+          initial: 'idle',
+          states: {
+            idle: {
+              invoke: {
+                id: 'news',
+                src: 'awaitNews',
+                input: ({ context }) => ({ ...attemptOf(context), toldUpTo: context.toldUpTo }),
+                onDone: [
+                  {
+                    guard: { type: 'hasNothingToTell', params: ({ event }) => event.output },
+                    target: '#manager.completed',
+                  },
+                  {
+                    target: 'prompting',
+                    actions: assign(({ context, event }) => ({
+                      turn: context.turn + 1,
+                      upTo: event.output.upTo,
+                      final: event.output.final,
+                    })),
+                  },
+                ],
+                onError: { target: '#manager.live.recovering', actions: keepFailure },
+              },
+            },
+            prompting: {
+              after: { turnDeadline: silent },
+              invoke: {
+                id: 'prompt',
+                src: 'promptAgentRun',
+                input: ({ context }) => ({
+                  ...attemptOf(context),
+                  ref: refOf(context),
+                  turn: context.turn,
+                  toldUpTo: context.toldUpTo,
+                  upTo: context.upTo,
+                  final: context.final,
+                }),
+                onDone: 'deciding',
+                onError: { target: '#manager.live.recovering', actions: keepFailure },
+              },
+            },
+            deciding: {
+              after: { turnDeadline: silent },
+              invoke: {
+                id: 'watch',
+                src: 'watchAgentRun',
+                input: ({ context }) => ({
+                  ...attemptOf(context),
+                  ref: refOf(context),
+                  turn: context.turn,
+                  expect: 'end',
+                }),
+                onDone: [
+                  {
+                    guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'complete' }) },
+                    target: '#manager.live.reporting',
+                  },
+                  {
+                    target: '#manager.live.recovering',
+                    actions: assign(({ event }) => ({ failure: endFailure(event.output) })),
+                  },
+                ],
+                onError: { target: '#manager.live.recovering', actions: keepFailure },
+              },
+            },
+          },
+        },
+        reporting: {
+          after: { turnDeadline: silent },
+          invoke: {
+            id: 'report',
+            src: 'readReport',
+            input: ({ context }) => ({ ...attemptOf(context), ref: refOf(context), turn: context.turn }),
+            onDone: [
+              { guard: 'isLastTurn', target: '#manager.completed' },
+              { target: 'running.idle', actions: assign(({ context }) => ({ toldUpTo: context.upTo })) },
+            ],
+            onError: { target: 'recovering', actions: keepFailure },
+          },
+        },
+        recovering: {
+          entry: release,
+          invoke: {
+            id: 'diagnose',
+            src: 'diagnoseFailure',
+            input: ({ context }) => ({
+              ...attemptOf(context),
+              failure: context.failure ?? failureOf(undefined),
+              ...(context.ref === undefined ? {} : { ref: context.ref }),
+            }),
+            onDone: [
+              {
+                guard: { type: 'mayRetry', params: ({ event }) => event.output },
+                target: 'retrying',
+                actions: assign(({ event }) => ({ failure: event.output })),
+              },
+              {
+                target: '#manager.failed',
+                actions: assign(({ event }) => ({
+                  failure: event.output,
+                  reason: `The manager failed (${event.output.message}); the run goes on without it`,
+                })),
+              },
+            ],
+            onError: {
+              target: '#manager.failed',
+              actions: assign({ reason: 'The manager failed; the run goes on without it' }),
+            },
+          },
+        },
+        retrying: {
+          after: {
+            retryDelay: {
+              target: 'pending',
+              actions: assign(({ context }) => ({
+                attempt: context.attempt + 1,
+                tries: context.tries + 1,
+                refusals: 0,
+                turn: 1,
+                final: false,
+                ref: undefined,
+                intentAt: undefined,
+                notBefore: undefined,
+              })),
+            },
+          },
+          on: {
+            'manager.finish': {
+              target: '#manager.failed',
+              actions: assign({ reason: 'The manager had failed when the run ended' }),
+            },
+          },
+        },
+      },
+    },
+    cancelling: {
+      invoke: {
+        id: 'settle',
+        src: 'settleAgentRun',
+        input: ({ context }) => ({
+          ...attemptOf(context),
+          ...(context.ref === undefined ? {} : { ref: context.ref }),
+          ...(context.doubt && context.intentAt !== undefined ? { intentAt: context.intentAt } : {}),
+        }),
+        onDone: {
+          target: 'cancelled',
+          actions: [
+            assign(({ context, event }) => ({ reason: event.output.note, ref: context.ref ?? event.output.ref })),
+            giveUp,
+          ],
+        },
+        onError: {
+          target: 'cancelled',
+          actions: [assign(({ event }) => ({ reason: `It may still run: ${failureOf(event.error).message}` })), giveUp],
+        },
+      },
+    },
+    completed: { entry: release, type: 'final' },
+    failed: {
+      entry: [
+        release,
+        {
+          type: 'raiseAlert',
+          params: ({ context }) => ({ code: 'manager-failed', message: context.reason ?? 'The manager failed' }),
+        },
+      ],
+      type: 'final',
+    },
+    cancelled: { entry: release, type: 'final' },
+  },
+})

@@ -1,0 +1,76 @@
+import type { AgentRunRef, Failure } from '../domain/backend.ts'
+import type { Json, JsonObject } from '../domain/json.ts'
+import type { PullRequest } from '../domain/report.ts'
+import type { ReportOutput, SettleOutput } from './effects.ts'
+
+/** What a transition's record tells the outside, beside its states. All of it is JSON. */
+export interface TransitionData {
+  readonly ref?: AgentRunRef
+  readonly turn?: number
+  readonly reason?: string
+  readonly failure?: Pick<Failure, 'kind' | 'message' | 'retryable'>
+  readonly outcome?: OutcomeData
+  /** How the last escalation was answered, or what a cancel achieved. */
+  readonly note?: string
+}
+
+/** A completed task's result as its record holds it; `file` names the whole where `result` is cut. */
+export interface OutcomeData {
+  readonly result: string
+  readonly file?: string
+  readonly output?: Json
+  readonly metrics?: Json
+  readonly pullRequests: readonly PullRequest[]
+}
+
+interface Described {
+  readonly attempt: number
+  readonly turn: number
+  readonly ref?: AgentRunRef | undefined
+  readonly reason?: string | undefined
+  readonly failure?: Failure | undefined
+}
+
+interface CausingEvent {
+  readonly type: string
+  readonly output?: unknown
+  readonly result?: Json
+}
+
+/** The data of an agent's or the manager's transition into the public state `to`. */
+export function describeTransition(context: Described, to: string, event: CausingEvent): JsonObject | undefined {
+  const data: TransitionData = {
+    ...(to === 'running' || to === 'running.deciding' || to === 'escalated.overdue' ? refData(context) : {}),
+    ...(context.turn > 1 ? { turn: context.turn } : {}),
+    ...(context.reason === undefined ? {} : { reason: context.reason }),
+    ...(context.failure === undefined || !FAILING.has(to) ? {} : { failure: shortFailure(context.failure) }),
+    ...(event.type === 'xstate.done.actor.report' ? { outcome: outcomeOf(event.output as ReportOutput) } : {}),
+    ...(event.type === 'task.complete' ? { outcome: commandedOutcome(event.result ?? null) } : {}),
+    ...(event.type === 'xstate.done.actor.settle' ? { note: (event.output as SettleOutput).note } : {}),
+  }
+  return Object.keys(data).length === 0 ? undefined : (data as JsonObject)
+}
+
+const FAILING = new Set([
+  'recovering',
+  'retrying',
+  'escalated',
+  'escalated.overdue',
+  'escalated.doubtful',
+  'failed',
+  'skipped',
+])
+
+const refData = (context: Described) => (context.ref === undefined ? {} : { ref: context.ref })
+
+const shortFailure = ({ kind, message, retryable }: Failure) => ({ kind, message: message.slice(0, 1_000), retryable })
+
+function outcomeOf(report: ReportOutput): OutcomeData {
+  const { url: _url, ...outcome } = report
+  return outcome
+}
+
+function commandedOutcome(result: Json): OutcomeData {
+  const text = typeof result === 'string' ? result : JSON.stringify(result)
+  return { result: text, ...(typeof result === 'string' ? {} : { output: result }), pullRequests: [] }
+}

@@ -1,0 +1,302 @@
+import { Accounts, type CodegenEnvironment, DEFAULT_SEED } from './accounts.ts'
+import { openReader } from './data-folder-reader.ts'
+import type { Failure, LogEntry } from './domain/backend.ts'
+import type { Clock } from './domain/clock.ts'
+import type { CommandReply, RunCommand, TaskCommand } from './domain/command.ts'
+import { NotFoundError, UsageError } from './domain/errors.ts'
+import { createRunId, formatKey } from './domain/ids.ts'
+import type { JsonObject } from './domain/json.ts'
+import type { Limiter } from './domain/limiter.ts'
+import type { Orchestrator, RunOutcome, RunSettings } from './domain/orchestration.ts'
+import type { RunRecord } from './domain/record.ts'
+import type { RunSummary, RunView, TaskResult } from './domain/views.ts'
+import type { Workflow } from './domain/workflow.ts'
+import { realClock } from './host/clock.ts'
+import { type DataFolder, openDataFolder } from './host/data-folder.ts'
+import { openRunIndex, type RunIndex } from './host/run-index.ts'
+import { openLimitNotebook } from './limits/limit-notebook.ts'
+import { createLimiter } from './limits/limiter.ts'
+import { isFinalState } from './machines/public-state.ts'
+import { createRegistry, type Registry, summaryOf } from './registry.ts'
+import { writeDefinition } from './run-files.ts'
+import { RunKeeper } from './run-keeper.ts'
+import { buildRunView } from './run-view.ts'
+import { withBackend } from './workflow-override.ts'
+
+/** How an orchestrator is made. */
+export interface OrchestratorOptions {
+  readonly dataDir: string
+  readonly clock?: Clock
+  readonly environment?: CodegenEnvironment
+  /** The folder's lock: checked before each commit. */
+  readonly lock?: { check(): Promise<void> }
+  /** `closed`: restored runs create and prompt nothing until a `cancel` needs it. */
+  readonly intents?: 'open' | 'closed'
+  /** Replaces the network: tests. */
+  readonly fetch?: typeof globalThis.fetch
+  /** Run ids are made of it; default: the operating system's randomness. */
+  readonly random?: () => number
+}
+
+/**
+ * Takes a data folder's runs into this process. The caller holds the folder's lock.
+ *
+ * @throws DataFolderError when the folder cannot be read or written.
+ */
+export async function createOrchestrator(options: OrchestratorOptions): Promise<Orchestrator> {
+  const clock = options.clock ?? realClock
+  const folder = await openDataFolder(options.dataDir, { clock })
+  const limiter = createLimiter({ clock, notebook: await openLimitNotebook(folder.limitsFolder, clock) })
+  const reader = openReader(folder, clock)
+  const index = await openRunIndex({
+    folder: folder.path,
+    clock,
+    runIds: await folder.listRunIds(),
+    rebuild: (runs) => reader.rows(runs),
+  })
+  return new LocalOrchestrator({ ...options, clock, folder, limiter, index, reader })
+}
+
+interface Parts extends OrchestratorOptions {
+  readonly clock: Clock
+  readonly folder: DataFolder
+  readonly limiter: Limiter
+  readonly index: RunIndex
+  readonly reader: ReturnType<typeof openReader>
+}
+
+class LocalOrchestrator implements Orchestrator {
+  readonly dataDir: string
+  readonly #parts: Parts
+  readonly #accounts: Accounts
+  readonly #registry: Registry = createRegistry()
+  readonly #runs = new Map<string, RunKeeper>()
+  readonly #listeners = new Set<(run: string, records: readonly RunRecord[]) => void>()
+  readonly #gate = new Gate()
+  #closing: Promise<void> | undefined
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.dataDir = parts.folder.path
+    const { clock, limiter, fetch, folder } = parts
+    this.#accounts = new Accounts({
+      clock,
+      limiter,
+      environment: parts.environment ?? {},
+      standInFolder: folder.standInFolder,
+      ...(fetch === undefined ? {} : { fetch }),
+    })
+    if (parts.intents !== 'closed') this.#gate.open()
+  }
+
+  async start(given: Workflow, inputs: JsonObject, settings: RunSettings): Promise<string> {
+    const { clock, folder, random } = this.#parts
+    const workflow = withBackend(given, settings.backend)
+    await this.#openBackends(workflow, settings)
+    const run = createRunId(clock.now(), random ?? cryptoRandom)
+    const path = await folder.createRun(run)
+    await writeDefinition(path, { v: 1, workflow, inputs, settings }, clock)
+    const keeper = await RunKeeper.begin(this.#keeperOptions(run, path), { v: 1, workflow, inputs, settings })
+    this.#runs.set(run, keeper)
+    await keeper.begin({
+      name: workflow.name,
+      inputs,
+      settings: settings as JsonObject,
+      standIn: this.#usesStandIn(workflow),
+    })
+    return run
+  }
+
+  async resume(run?: string, settings?: RunSettings): Promise<readonly string[]> {
+    if (run !== undefined) return (await this.#restore(run, settings)) ? [run] : []
+    const resumed: string[] = []
+    for (const row of this.#parts.index.list()) {
+      if (!row.finished && (await this.#restore(row.run, settings))) resumed.push(row.run)
+    }
+    return resumed
+  }
+
+  async command(run: string, command: RunCommand): Promise<CommandReply> {
+    const keeper = await this.#carried(run)
+    // A cancel settles agents at their backends even where everything else is held back.
+    if (command.type === 'cancel') this.#gate.open()
+    return keeper.carried.host.command(command)
+  }
+
+  async commandTask(run: string, task: string, command: TaskCommand): Promise<CommandReply> {
+    const keeper = await this.#carried(run)
+    const known = this.view(run).tasks.some((view) => view.task === task)
+    if (!known) throw new NotFoundError(`Task ${task} of ${run}`, `'troupe show ${run}' lists its tasks.`)
+    return keeper.carried.host.commandTask(task, command)
+  }
+
+  runs(): readonly RunSummary[] {
+    return this.#parts.index.list().map(({ finished: _finished, ...summary }) => summary)
+  }
+
+  view(run: string): RunView {
+    const facts = this.#registry.getSnapshot().context.runs.get(run)
+    const keeper = this.#runs.get(run)
+    if (facts === undefined || keeper === undefined) throw unknownRun(run)
+    const { limiter } = this.#parts
+    return buildRunView(keeper.carried.host.workflow, facts, {
+      waiting: (task, attempt) => limiter.waiting(formatKey({ run, task, attempt })),
+    })
+  }
+
+  records(run: string, after: number, limit?: number): Promise<readonly RunRecord[]> {
+    return this.#parts.reader.records(run, after, limit, this.#runs.get(run)?.committedSeq)
+  }
+
+  subscribe(listener: (run: string, records: readonly RunRecord[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async result(run: string, task: string): Promise<TaskResult> {
+    return this.#parts.reader.result(run, task)
+  }
+
+  async logs(run: string, task: string, limit: number): Promise<readonly LogEntry[]> {
+    const stored = await this.#parts.reader.agentRun(run, task)
+    await this.#accounts.open(stored.backend, stored.settings)
+    const backend = this.#accounts.get(stored.backend)
+    if (backend.logs === undefined) throw new UsageError(`Backend '${backend.id}' keeps no logs`)
+    return backend.logs(stored.ref, limit, new AbortController().signal)
+  }
+
+  settled(run: string, signal?: AbortSignal): Promise<RunOutcome> {
+    const keeper = this.#runs.get(run)
+    if (keeper === undefined) return Promise.reject(unknownRun(run))
+    return keeper.settled(signal)
+  }
+
+  limits(): JsonObject {
+    return this.#parts.limiter.view()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    for (const keeper of this.#runs.values()) keeper.carried.close()
+    const closed = await Promise.allSettled([...this.#runs.values()].map((keeper) => keeper.close()))
+    await this.#accounts.close()
+    await this.#parts.limiter.close()
+    const flushed = await Promise.allSettled([this.#parts.index.flush()])
+    const failed = [...closed, ...flushed].find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  async #restore(run: string, settings: RunSettings | undefined): Promise<boolean> {
+    const active = this.#runs.get(run)
+    if (active !== undefined) return !active.carried.host.ended
+    const { folder, clock } = this.#parts
+    const path = folder.runFolder(run)
+    if (!(await folder.hasRun(run))) throw unknownRun(run)
+    const stored = await this.#parts.reader.stored(run, true)
+    if (isFinalState(stored.facts.status)) return false
+    const definition =
+      settings === undefined || Object.keys(settings).length === 0
+        ? stored.definition
+        : {
+            ...stored.definition,
+            settings: { ...stored.definition.settings, ...settings },
+            workflow: withBackend(stored.definition.workflow, settings.backend),
+          }
+    if (definition !== stored.definition) await writeDefinition(path, definition, clock)
+    await this.#openBackends(definition.workflow, definition.settings)
+    const keeper = RunKeeper.restore(this.#keeperOptions(run, path), { ...stored, definition })
+    this.#runs.set(run, keeper)
+    this.#registry.trigger.restored({ facts: stored.facts })
+    keeper.resume(stored.reading.problems)
+    return true
+  }
+
+  /** The run, restored if it is not carried yet. */
+  async #carried(run: string): Promise<RunKeeper> {
+    if (!this.#runs.has(run) && !(await this.#restore(run, undefined))) {
+      const facts = (await this.#parts.reader.stored(run)).facts
+      throw new UsageError(`${run} has ended (${facts.status}): it takes no command any more.`)
+    }
+    const keeper = this.#runs.get(run)
+    if (keeper === undefined) throw unknownRun(run)
+    return keeper
+  }
+
+  async #openBackends(workflow: Workflow, settings: RunSettings): Promise<void> {
+    for (const id of backendsOf(workflow)) await this.#accounts.open(id, settings)
+    const named = [...workflow.tasks, workflow.manager].flatMap((agent) => agent?.repository ?? [])
+    this.#accounts.addRepositories([...new Set(named)])
+  }
+
+  #usesStandIn(workflow: Workflow): boolean {
+    return this.#accounts.embedded && this.#parts.fetch === undefined && backendsOf(workflow).has('codegen')
+  }
+
+  #keeperOptions(run: string, path: string) {
+    const { clock, limiter, lock } = this.#parts
+    return {
+      run,
+      folder: path,
+      clock,
+      limiter,
+      seed: DEFAULT_SEED,
+      gate: this.#gate.opened,
+      backend: (id: string) => this.#accounts.get(id),
+      onBlocked: (account: string, failure: Failure) => this.#block(account, failure),
+      onOpened: (accounts: readonly string[]) => {
+        for (const account of accounts) limiter.openAccount(account)
+      },
+      onRecords: (records: readonly RunRecord[]) => this.#committed(run, records),
+      facts: () => this.#registry.getSnapshot().context.runs.get(run),
+      ...(lock === undefined ? {} : { beforeCommit: () => lock.check() }),
+    }
+  }
+
+  #committed(run: string, records: readonly RunRecord[]): void {
+    this.#registry.trigger.committed({ run, records })
+    const facts = this.#registry.getSnapshot().context.runs.get(run)
+    const moved = records.some((record) => record.type === 'run' || record.actor.kind === 'supervisor')
+    if (moved && facts !== undefined) {
+      this.#parts.index.put({ ...summaryOf(facts), finished: isFinalState(facts.status) })
+    }
+    for (const listener of this.#listeners) listener(run, records)
+  }
+
+  /** An account refused for good: nobody creates anything there, and every run that uses it says so and waits. */
+  #block(account: string, failure: Failure): void {
+    const kind = failure.kind === 'auth' ? 'auth' : 'quota'
+    this.#parts.limiter.closeAccount(account, kind, failure.message)
+    for (const { carried } of this.#runs.values()) {
+      const uses = [...backendsOf(carried.host.workflow)].some((id) => this.#accounts.get(id).account === account)
+      if (!uses || carried.host.status !== 'running') continue
+      carried.host.alert(kind, failure.message)
+      carried.host.pause({ kind, message: failure.message })
+    }
+  }
+}
+
+/** Opens once; who waits for it before goes on then. */
+class Gate {
+  open: () => void = () => {}
+  readonly opened = new Promise<void>((resolve) => {
+    this.open = resolve
+  })
+}
+
+function backendsOf(workflow: Workflow): Set<string> {
+  const ids = new Set(workflow.tasks.map((task) => task.backend))
+  if (workflow.manager !== undefined) ids.add(workflow.manager.backend)
+  return ids
+}
+
+function unknownRun(run: string): NotFoundError {
+  return new NotFoundError(`Run ${run}`, "'troupe runs' lists those that do.")
+}
+
+function cryptoRandom(): number {
+  return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 0x100000000
+}

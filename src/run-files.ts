@@ -1,0 +1,47 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from './domain/clock.ts'
+import { DataFolderError } from './domain/errors.ts'
+import type { JsonObject } from './domain/json.ts'
+import type { RunSettings } from './domain/orchestration.ts'
+import type { Workflow } from './domain/workflow.ts'
+import { writeDurably } from './host/durable-file.ts'
+
+/** What a run was started with: kept beside its journal, so that the workflow file may change or vanish. */
+export interface RunDefinition {
+  readonly v: 1
+  readonly workflow: Workflow
+  readonly inputs: JsonObject
+  readonly settings: RunSettings
+}
+
+const FILE = 'workflow.json'
+
+/** Makes the definition durable before the run's first record. Replaces an older one (new settings at `resume`). */
+export async function writeDefinition(folder: string, definition: RunDefinition, clock: Clock): Promise<void> {
+  await clock.operation(mkdir(folder, { recursive: true, mode: 0o700 }))
+  await clock.operation(writeDurably(join(folder, FILE), Buffer.from(JSON.stringify(definition))))
+}
+
+/** The definition of a run; undefined where none was written, so that the run never began. Throws DataFolderError. */
+export async function readDefinition(folder: string, clock: Clock): Promise<RunDefinition | undefined> {
+  let text: string
+  try {
+    text = await clock.operation(readFile(join(folder, FILE), 'utf8'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new DataFolderError('failed', folder, `Cannot read ${join(folder, FILE)}`, { cause: error })
+  }
+  try {
+    const definition = JSON.parse(text) as RunDefinition
+    if (definition.v > 1) {
+      throw new DataFolderError('newer-format', folder, `${folder} was written by a newer troupe: use that version.`)
+    }
+    return definition
+  } catch (error) {
+    if (error instanceof DataFolderError) throw error
+    throw new DataFolderError('damaged', folder, `${join(folder, FILE)} is damaged: the run cannot go on.`, {
+      cause: error,
+    })
+  }
+}

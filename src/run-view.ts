@@ -1,0 +1,130 @@
+import { itemId, MANAGER } from './domain/ids.ts'
+import type { WaitingFor } from './domain/limiter.ts'
+import type { RunView, TaskView } from './domain/views.ts'
+import type { TaskSpec, Workflow } from './domain/workflow.ts'
+import { legalRunCommands, legalTaskCommands } from './machines/commands.ts'
+import { isFinalState } from './machines/public-state.ts'
+import { type RunFacts, summaryOf, type TaskFacts } from './registry.ts'
+
+/** What a process that holds the run knows beyond its records. */
+export interface LiveKnowledge {
+  waiting(task: string, attempt: number): WaitingFor | undefined
+}
+
+/** A run as people see it: its records' facts laid over its workflow, in graph order. */
+export function buildRunView(workflow: Workflow, facts: RunFacts, live?: LiveKnowledge): RunView {
+  const tasks: TaskView[] = []
+  const counts = new Map(facts.counts)
+  const waitingTask = (spec: TaskSpec) => {
+    counts.set('waiting', (counts.get('waiting') ?? 0) + 1)
+    return unstartedView(spec, facts)
+  }
+  for (const spec of workflow.tasks) {
+    const items = facts.expansions.get(spec.id)
+    for (let index = 0; index < (items ?? 0); index++) {
+      const task = facts.tasks.get(itemId(spec.id, index))
+      tasks.push(
+        task === undefined ? waitingTask({ ...spec, id: itemId(spec.id, index) }) : taskView(task, spec, facts, live),
+      )
+    }
+    if (items !== undefined) continue
+    const task = facts.tasks.get(spec.id)
+    tasks.push(task === undefined ? waitingTask(spec) : taskView(task, spec, facts, live))
+  }
+  const manager = facts.tasks.get(MANAGER)
+  return {
+    ...summaryOf(facts),
+    ...(facts.reason === undefined ? {} : { reason: facts.reason }),
+    seq: facts.seq,
+    inputs: facts.inputs,
+    tasks,
+    ...(manager === undefined ? {} : { manager: { ...taskView(manager, undefined, facts, live), commands: [] } }),
+    counts: Object.fromEntries(counts),
+    alerts: facts.alerts,
+    commands: legalRunCommands(facts.status),
+  }
+}
+
+function unstartedView(spec: TaskSpec, facts: RunFacts): TaskView {
+  const needs = spec.needs.filter((need) => !isSettled(need, facts))
+  const over = isFinalState(facts.status)
+  return {
+    task: spec.id,
+    ...(spec.role === undefined ? {} : { role: spec.role }),
+    state: 'waiting',
+    attempt: 0,
+    attempts: [],
+    pullRequests: [],
+    needs,
+    why: over
+      ? 'the run ended before it began'
+      : needs.length === 0
+        ? 'about to start'
+        : `waits for ${needs.join(', ')}`,
+    commands: [],
+  }
+}
+
+function isSettled(task: string, facts: RunFacts): boolean {
+  const own = facts.tasks.get(task)
+  if (own !== undefined) return isFinalState(own.state)
+  const items = facts.expansions.get(task)
+  if (items === undefined) return false
+  for (let index = 0; index < items; index++) {
+    if (!isFinalState(facts.tasks.get(itemId(task, index))?.state ?? '')) return false
+  }
+  return true
+}
+
+function taskView(
+  task: TaskFacts,
+  spec: TaskSpec | undefined,
+  facts: RunFacts,
+  live: LiveKnowledge | undefined,
+): TaskView {
+  const waitingFor = task.state === 'pending' ? (live?.waiting(task.task, task.attempt) ?? task.waitingFor) : undefined
+  const why = isFinalState(task.state) ? task.reason : whyOpen(task, waitingFor, facts)
+  return {
+    task: task.task,
+    ...(spec?.role === undefined ? {} : { role: spec.role }),
+    state: task.state,
+    since: task.since,
+    attempt: task.attempt,
+    attempts: task.attempts,
+    ...(task.url === undefined ? {} : { url: task.url }),
+    pullRequests: task.pullRequests ?? [],
+    startedAt: task.startedAt,
+    ...(task.endedAt === undefined ? {} : { endedAt: task.endedAt }),
+    ...(waitingFor === undefined ? {} : { waitingFor }),
+    ...(task.failure === undefined ? {} : { failure: task.failure }),
+    ...(task.progress === undefined ? {} : { progress: task.progress }),
+    ...(why === undefined ? {} : { why }),
+    commands: isFinalState(facts.status) ? [] : legalTaskCommands(task.state),
+  }
+}
+
+/** One line: why an unfinished task is where it is. */
+function whyOpen(task: TaskFacts, waitingFor: WaitingFor | undefined, facts: RunFacts): string | undefined {
+  const at = task.url === undefined ? '' : ` at ${task.url}`
+  const until = task.until === undefined ? '' : ` until ${task.until}`
+  switch (task.state) {
+    case 'pending':
+      if (waitingFor === undefined) return facts.reason ?? 'waits for a slot'
+      return waitingFor.detail ?? `waits for ${waitingFor.kind} ${waitingFor.name}`
+    case 'creating':
+      return 'its agent is being created'
+    case 'creating.reconciling':
+      return `outcome of the creation unknown, reconciling${until}`
+    case 'running':
+    case 'running.deciding':
+      return task.note ?? `its agent works${at}`
+    case 'running.needsInput':
+      return `its agent is paused and waits for input${at}`
+    case 'running.idle':
+      return 'waits for news'
+    case 'retrying':
+      return `tries again${until}${task.failure === undefined ? '' : `: ${task.failure.message}`}`
+    default:
+      return task.reason ?? task.failure?.message
+  }
+}

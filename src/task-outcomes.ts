@@ -1,0 +1,101 @@
+import { itemId } from './domain/ids.ts'
+import type { Json, JsonObject } from './domain/json.ts'
+import type { TaskOutcome } from './domain/report.ts'
+import type { TaskSpec } from './domain/workflow.ts'
+import type { ResultStore } from './host/result-store.ts'
+import type { RunHost } from './host/run-host.ts'
+import { evaluateCondition, referencedTasks } from './workflow/condition.ts'
+import { expandForEach } from './workflow/for-each.ts'
+import type { TemplateScope } from './workflow/template.ts'
+import { type TaskTemplateView, templateView, templateViewOfItems } from './workflow/template-view.ts'
+
+/** What settled tasks hand on: to templates, to conditions, to `forEach`. */
+export class TaskOutcomes {
+  readonly #host: () => RunHost
+  readonly #inputs: JsonObject
+  readonly #results: ResultStore
+  readonly #specs = new Map<string, TaskSpec>()
+  /** The items of a forEach task: its source never changes once it has settled. */
+  readonly #items = new Map<string, Promise<readonly Json[]>>()
+
+  constructor(host: () => RunHost, inputs: JsonObject, results: ResultStore) {
+    this.#host = host
+    this.#inputs = inputs
+    this.#results = results
+  }
+
+  /** The spec of a task, or of the forEach task that an item belongs to. */
+  spec(task: string): TaskSpec {
+    if (this.#specs.size === 0) for (const spec of this.#host().workflow.tasks) this.#specs.set(spec.id, spec)
+    const bracket = task.indexOf('[')
+    const spec = this.#specs.get(bracket < 0 ? task : task.slice(0, bracket))
+    if (spec === undefined) throw new Error(`No task '${task}' in this workflow`)
+    return spec
+  }
+
+  /** A settled task's outcome; what lay in a file is read. */
+  async outcome(task: string): Promise<TaskOutcome> {
+    const settled = this.#host().projection.settled.get(task)
+    if (settled === undefined) return { status: 'skipped', pullRequests: [] }
+    const whole = settled.file === undefined ? settled : await this.#whole(settled.file)
+    return {
+      status: settled.status,
+      ...(whole.result === undefined ? {} : { result: whole.result }),
+      ...(whole.output === undefined ? {} : { output: whole.output }),
+      ...(whole.output === undefined ? {} : { report: { status: 'completed' as const, result: whole.output } }),
+      pullRequests: settled.pullRequests ?? [],
+    }
+  }
+
+  /** The number of items of a forEach task. Throws WorkflowError when its list cannot be used. */
+  async countItems(task: string): Promise<number> {
+    return (await this.#itemsOf(task)).length
+  }
+
+  async holdsCondition(task: string): Promise<boolean> {
+    const spec = this.spec(task)
+    if (spec.if === undefined) return true
+    return evaluateCondition(spec.if, await this.#scopeOf(task, referencedTasks(spec.if)))
+  }
+
+  /** The values that a prompt's template sees. */
+  async scope(task: string, template: string): Promise<TemplateScope> {
+    return this.#scopeOf(task, referencedTasks(template))
+  }
+
+  async #scopeOf(task: string, reads: readonly string[]): Promise<TemplateScope> {
+    const tasks: Record<string, TaskTemplateView> = {}
+    for (const id of reads) tasks[id] = await this.#view(id)
+    const index = /\[(\d+)\]$/.exec(task)?.[1]
+    if (index === undefined) return { inputs: this.#inputs, tasks }
+    const items = await this.#itemsOf(this.spec(task).id)
+    return { inputs: this.#inputs, tasks, item: items[Number(index)] ?? null, index: Number(index) }
+  }
+
+  async #view(task: string): Promise<TaskTemplateView> {
+    const count = this.#host().projection.expansions.get(task)
+    if (count === undefined) return templateView(await this.outcome(task))
+    const outcomes: TaskOutcome[] = []
+    for (let index = 0; index < count; index++) outcomes.push(await this.outcome(itemId(task, index)))
+    return templateViewOfItems(outcomes)
+  }
+
+  #itemsOf(task: string): Promise<readonly Json[]> {
+    const known = this.#items.get(task)
+    if (known !== undefined) return known
+    const items = this.#makeItems(task)
+    this.#items.set(task, items)
+    items.catch(() => this.#items.delete(task))
+    return items
+  }
+
+  async #makeItems(task: string): Promise<readonly Json[]> {
+    const spec = this.spec(task)
+    const source = await this.outcome(spec.forEach?.task ?? '')
+    return expandForEach(spec, source.output ?? null).items
+  }
+
+  async #whole(file: string): Promise<{ result?: string; output?: Json }> {
+    return JSON.parse(await this.#results.read({ file, bytes: 0 })) as { result?: string; output?: Json }
+  }
+}

@@ -1,0 +1,82 @@
+import { RESERVED_IDS } from '../domain/ids.ts'
+import { checkNeeds } from './check-needs.ts'
+import { checkTemplates } from './check-templates.ts'
+import { parseForEach, pathIsNoList } from './for-each.ts'
+import { checkInputValue } from './inputs.ts'
+import { checkSchema } from './output-schema.ts'
+import type { ProblemList } from './problems.ts'
+import type { TaskDraft, WorkflowDraft } from './shape.ts'
+import { suggest } from './suggestion.ts'
+
+/** Checks what a workflow means, after its shape: everything that is well formed, even when other parts are not. */
+export function checkMeaning(draft: WorkflowDraft, problems: ProblemList): void {
+  if (draft.noTasks) problems.add(['tasks'], 'is empty; a workflow has at least one task')
+  checkInputs(draft, problems)
+  const byId = new Map(draft.tasks.map((task) => [task.id, task]))
+  const resources = draft.resourceNames
+  checkUses(draft.defaults.uses, ['defaults', 'uses'], resources, problems)
+  for (const task of draft.tasks) {
+    if (RESERVED_IDS.includes(task.id)) {
+      problems.add(['tasks', task.id], `the id '${task.id}' belongs to troupe itself; choose another`, 'key')
+    }
+    checkUses(task.given.uses, ['tasks', task.id, 'uses'], resources, problems)
+    if (task.given.output !== undefined) {
+      const mistake = checkSchema(task.given.output)
+      if (mistake !== undefined) problems.add(['tasks', task.id, 'output'], mistake)
+    }
+    checkForEach(task, byId, problems)
+  }
+  const graph = checkNeeds(draft.tasks, problems)
+  checkTemplates(draft, graph, problems)
+}
+
+function checkInputs(draft: WorkflowDraft, problems: ProblemList): void {
+  for (const [name, input] of Object.entries(draft.inputs)) {
+    if (input.default === undefined) continue
+    const mistake = checkInputValue(input.type, input.default)
+    if (mistake !== undefined) problems.add(['inputs', name, 'default'], mistake)
+  }
+}
+
+function checkUses(
+  uses: readonly string[] | undefined,
+  path: readonly string[],
+  resources: readonly string[] | undefined,
+  problems: ProblemList,
+): void {
+  if (uses === undefined || resources === undefined) return
+  for (const [index, name] of uses.entries()) {
+    if (!resources.includes(name)) {
+      const hint = resources.length === 0 ? '; declare it under resources, with its capacity' : suggest(name, resources)
+      problems.add([...path, index], `'${name}' is not a declared resource${hint}`)
+    } else if (uses.indexOf(name) !== index) problems.add([...path, index], `'${name}' is named twice`)
+  }
+}
+
+function checkForEach(task: TaskDraft, byId: ReadonlyMap<string, TaskDraft>, problems: ProblemList): void {
+  const text = task.given.forEach
+  if (text === undefined) return
+  const path = ['tasks', task.id, 'forEach']
+  const source = parseForEach(text)
+  if (source === undefined) {
+    const later = /^tasks\.[\w-]+\.(outputs|results)\b/.test(text)
+    const hint = later ? 'a forEach over the items of another forEach comes later; ' : ''
+    problems.add(path, `${hint}write tasks.X.output or tasks.X.output.path, where X is a task with an output schema`)
+    return
+  }
+  const upstream = byId.get(source.task)
+  // That it exists and is needed is checked together with what templates read.
+  if (upstream === undefined || upstream.broken === true) return
+  if (upstream.given.forEach !== undefined || upstream.broken.has('forEach')) {
+    problems.add(path, `task '${source.task}' has a forEach itself; a forEach within a forEach comes later`)
+    return
+  }
+  if (upstream.broken.has('output')) return
+  const schema = upstream.given.output
+  if (schema === undefined) {
+    problems.add(path, `task '${source.task}' has no output schema; give it one in which ${text} is of type array`)
+    return
+  }
+  const why = pathIsNoList(schema, source.path)
+  if (why !== undefined) problems.add(path, `${text} is no list in the output schema of task '${source.task}': ${why}`)
+}

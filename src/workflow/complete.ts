@@ -1,0 +1,145 @@
+import type { JsonObject } from '../domain/json.ts'
+import type { InputSpec, ManagerSpec, RateLimit, RetryPolicy, TaskSpec, Workflow } from '../domain/workflow.ts'
+import { toCondition } from './condition.ts'
+import { parseDuration, parseRateLimit } from './duration.ts'
+import { parseForEach } from './for-each.ts'
+import { DEFAULT_ROLE_LINE } from './role.ts'
+import type {
+  ManagerDefinition,
+  SimulateDefinition,
+  TaskDefaults,
+  TaskDefinition,
+  WorkflowDefinition,
+} from './schema.ts'
+
+const CONCURRENCY = 20
+const MAX_ITEMS = 100
+const TIMEOUT = '45m'
+const STUCK_AFTER = '15m'
+const MANAGER_TIMEOUT = '10m'
+const REPORT_EVERY = '5m'
+const RETRY = { attempts: 3, delay: '2s', factor: 2, maxDelay: '5m', onTimeout: false }
+
+/** A checked definition with every default filled in and every duration in ms. */
+export function completeWorkflow(given: WorkflowDefinition): Workflow {
+  const { description, manager, budget = {}, defaults = {} } = given
+  return {
+    name: given.name,
+    ...present({ description }),
+    inputs: mapValues(given.inputs ?? {}, completeInput),
+    concurrency: given.concurrency ?? CONCURRENCY,
+    limits: completeLimits(given.limits ?? {}),
+    resources: { ...given.resources },
+    budget: present({
+      agentRuns: budget.agentRuns,
+      durationMs: toMs(budget.duration),
+      managerTurns: budget.managerTurns,
+    }),
+    roles: { default: DEFAULT_ROLE_LINE, ...given.roles },
+    ...(manager === undefined ? {} : { manager: completeManager(manager, defaults) }),
+    tasks: Object.entries(given.tasks).map(([id, task]) => completeTask(id, task, defaults)),
+  }
+}
+
+function completeInput(input: NonNullable<WorkflowDefinition['inputs']>[string]): InputSpec {
+  const { type, required = false, default: value, description } = input
+  return { type, required, ...present({ default: value, description }) }
+}
+
+function completeLimits(given: NonNullable<WorkflowDefinition['limits']>): Workflow['limits'] {
+  const limits: Record<string, Record<string, RateLimit>> = {}
+  for (const [backend, buckets] of Object.entries(given)) {
+    const parsed: Record<string, RateLimit> = {}
+    for (const [bucket, text] of Object.entries(buckets ?? {})) {
+      const limit = text === undefined ? undefined : parseRateLimit(text)
+      if (limit !== undefined) parsed[bucket] = limit
+    }
+    limits[backend] = parsed
+  }
+  return limits
+}
+
+function completeManager(given: ManagerDefinition, defaults: TaskDefaults): ManagerSpec {
+  return {
+    prompt: given.prompt,
+    backend: given.backend ?? defaults.backend ?? 'codegen',
+    ...present({
+      repository: toText(given.repository ?? defaults.repository),
+      model: given.model ?? defaults.model,
+      simulate: completeSimulate(given.simulate),
+    }),
+    timeoutMs: toMs(given.timeout ?? MANAGER_TIMEOUT),
+    reportEveryMs: toMs(given.reportEvery ?? REPORT_EVERY),
+  }
+}
+
+function completeTask(id: string, task: TaskDefinition, defaults: TaskDefaults): TaskSpec {
+  const given = { ...defaults, ...present(task) }
+  const forEach = task.forEach === undefined ? undefined : parseForEach(task.forEach)
+  const { estimate } = given
+  return {
+    id,
+    prompt: task.prompt,
+    needs: [...(task.needs ?? [])],
+    maxItems: given.maxItems ?? MAX_ITEMS,
+    backend: given.backend ?? 'codegen',
+    priority: given.priority ?? 'normal',
+    uses: [...(given.uses ?? [])],
+    timeoutMs: toMs(given.timeout ?? TIMEOUT),
+    stuckAfterMs: toMs(given.stuckAfter ?? STUCK_AFTER),
+    retry: completeRetry(defaults.retry, task.retry),
+    onFailure: given.onFailure ?? 'escalate',
+    ...present({
+      role: task.role,
+      if: task.if === undefined ? undefined : toCondition(task.if),
+      forEach,
+      output: task.output,
+      repository: toText(given.repository),
+      model: given.model,
+      agentType: given.agentType,
+      images: given.images === undefined ? undefined : [...given.images],
+      estimateMs: toMs(typeof estimate === 'string' ? estimate : estimate?.duration),
+      simulate: completeSimulate({ ...defaults.simulate, ...present(task.simulate ?? {}) }),
+    }),
+  }
+}
+
+function completeRetry(defaults: TaskDefaults['retry'], task: TaskDefinition['retry']): RetryPolicy {
+  const given = { ...RETRY, ...present(defaults ?? {}), ...present(task ?? {}) }
+  return {
+    attempts: given.attempts,
+    delayMs: toMs(given.delay),
+    factor: given.factor,
+    maxDelayMs: toMs(given.maxDelay),
+    onTimeout: given.onTimeout,
+  }
+}
+
+function completeSimulate(given: SimulateDefinition | undefined): JsonObject | undefined {
+  const { duration, ...rest } = present(given ?? {})
+  const simulate: JsonObject = { ...present({ durationMs: toMs(duration) }), ...rest }
+  return Object.keys(simulate).length === 0 ? undefined : simulate
+}
+
+function toMs(duration: string): number
+function toMs(duration: string | undefined): number | undefined
+function toMs(duration: string | undefined): number | undefined {
+  return duration === undefined ? undefined : (parseDuration(duration) ?? 0)
+}
+
+function toText(value: string | number | undefined): string | undefined {
+  return value === undefined ? undefined : String(value)
+}
+
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** The object without what is undefined. */
+function present<T extends object>(object: T): Present<T> {
+  const result: Present<T> = { ...object } as Present<T>
+  for (const key of Object.keys(object) as (keyof T)[]) if (object[key] === undefined) delete result[key]
+  return result
+}
+
+function mapValues<T, U>(object: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value)]))
+}

@@ -1,0 +1,197 @@
+import { z } from 'zod'
+import { TASK_ID } from '../domain/ids.ts'
+import type { Json, JsonObject } from '../domain/json.ts'
+import { DURATION, DURATION_HINT, parseDuration, parseRateLimit, RATE_LIMIT } from './duration.ts'
+import { isJson, isJsonObject } from './json-value.ts'
+
+// One schema for the file, the typed API and workflow.schema.json. It only checks: defaults and units are filled in by
+// complete.ts, so that the published schema says exactly what may be written.
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/
+const quoted = (input: unknown): string => (typeof input === 'string' ? JSON.stringify(input.slice(0, 80)) : 'this')
+
+const duration = z
+  .string()
+  .regex(DURATION, { error: (issue) => `${quoted(issue.input)} is not a duration; ${DURATION_HINT}`, abort: true })
+  .refine((text) => parseDuration(text) !== undefined, { error: `is too long; ${DURATION_HINT}` })
+
+const rateLimit = z
+  .string()
+  .regex(RATE_LIMIT, {
+    error: (issue) => `${quoted(issue.input)} is not a limit; write calls/window such as 10/1m, or none`,
+    abort: true,
+  })
+  .refine((text) => parseRateLimit(text) !== undefined, { error: 'needs a window between 1ms and 365d' })
+  .describe('Calls in any window, such as 10/1m, or none')
+
+const json = z.custom<Json>(isJson, { error: 'is not a JSON value' })
+const jsonObject = z
+  .custom<JsonObject>(isJsonObject, { error: 'must be a JSON Schema: a mapping such as { type: object }' })
+  .meta({ type: 'object' })
+const text = (what: string) => z.string().min(1, { error: `is empty; ${what}` })
+const name = (what: string) =>
+  z.string().regex(NAME, {
+    error: (issue) => `${quoted(issue.input)} is no ${what}: use letters, digits, _ and -, beginning with a letter`,
+  })
+const whole = (min: number, max: number) => z.int().min(min).max(max)
+
+const backend = z.enum(['codegen', 'simulated']).describe('Where the agent runs')
+const repository = z
+  .union([z.string().regex(/^\S{1,200}$/), whole(1, Number.MAX_SAFE_INTEGER)], {
+    error: 'must be owner/name, or the id of a repository',
+  })
+  .describe('owner/name, or the id of a repository')
+const model = text('name a model').describe('Model of the agent; the default is the account’s')
+
+/** How often a failed attempt is repeated. */
+const retrySchema = z.strictObject({
+  attempts: whole(1, 1000).optional().describe('Attempts in all; default 3'),
+  delay: duration.optional().describe('Before the second attempt; default 2s'),
+  factor: z.number().min(1).max(100).optional().describe('Each delay is this many times the one before; default 2'),
+  maxDelay: duration.optional().describe('No delay is longer; default 5m'),
+  onTimeout: z
+    .boolean()
+    .optional()
+    .describe('Start a second agent when the first is past its timeout and cannot be cancelled; default false'),
+})
+
+/** What the stand-in and the simulated backend do for a task. */
+const simulateSchema = z.strictObject({
+  duration: duration.optional().describe('How long the agent works'),
+  result: z.string().optional().describe('Text of the agent’s answer'),
+  output: json.optional().describe('The result in its report'),
+  outcome: z
+    .enum(['complete', 'error', 'paused', 'timeout', 'max-iterations', 'out-of-tokens', 'never'])
+    .optional()
+    .describe('How the agent run ends'),
+  failures: whole(0, 100).optional().describe('The first N attempts end with an error'),
+  report: z.enum(['completed', 'failed', 'none']).optional().describe('Status in its report'),
+  logs: z.array(z.string()).max(1000).optional().describe('Lines of its log'),
+  pullRequests: whole(0, 100).optional().describe('How many pull requests it opens'),
+})
+
+const estimate = z
+  .union([duration, z.strictObject({ duration: duration.optional() })], {
+    error: (issue) =>
+      typeof issue.input === 'object' && issue.input !== null && 'cost' in issue.input
+        ? 'cost is not supported by this version yet; write a duration only, such as 10m'
+        : `must be a duration; ${DURATION_HINT}`,
+  })
+  .describe('How long the work is thought to last; feeds priorities')
+
+const shared = {
+  maxItems: whole(1, 10_000).optional().describe('Most items a forEach may have; default 100'),
+  backend: backend.optional(),
+  repository: repository.optional(),
+  model: model.optional(),
+  agentType: text('name a type of agent').optional().describe('Type of agent at the backend'),
+  images: z
+    .array(text('name a file or give a data URI'))
+    .max(20)
+    .optional()
+    .describe('Files or data URIs shown to the agent'),
+  priority: z
+    .enum(['high', 'normal', 'low'])
+    .optional()
+    .describe('Who starts first when slots are few; default normal'),
+  uses: z.array(z.string()).optional().describe('Resources the agent holds, one unit of each'),
+  timeout: duration.optional().describe('How long one attempt may last; default 45m'),
+  stuckAfter: duration.optional().describe('Alert after no sign of life for this long; default 15m'),
+  retry: retrySchema.optional(),
+  onFailure: z
+    .enum(['escalate', 'fail', 'skip', 'continue'])
+    .optional()
+    .describe('When all attempts failed: ask a person (default), fail, skip what depends on it, or go on without it'),
+  estimate: estimate.optional(),
+  simulate: simulateSchema.optional().describe('Scripts the stand-in and the simulated backend'),
+}
+
+/** What tasks (and, where it fits, the manager) have unless they say otherwise. */
+export const defaultsSchema = z.strictObject(shared)
+
+/** One task. */
+export const taskSchema = z.strictObject({
+  role: text('name a role').optional().describe('Who the agent is; the first words of its prompt'),
+  prompt: text('say what the agent is to do').describe(
+    'Liquid template: inputs, item, index, tasks.X.result and so on',
+  ),
+  needs: z.array(z.string()).optional().describe('Tasks that must settle before'),
+  if: text('write a comparison, always or failed')
+    .optional()
+    .describe('A comparison such as tasks.plan.failed == 0, or always, or failed'),
+  forEach: z.string().optional().describe('tasks.X.output.path: one agent for each item of that list'),
+  output: jsonObject.optional().describe('JSON Schema of the result in the agent’s report'),
+  ...shared,
+})
+
+/** The manager. */
+export const managerSchema = z.strictObject({
+  prompt: text('say what the manager is told').describe('Liquid template over inputs'),
+  backend: backend.optional(),
+  repository: repository.optional(),
+  model: model.optional(),
+  timeout: duration.optional().describe('How long one turn may last; default 10m'),
+  reportEvery: duration.optional().describe('Told of changes at most this often; default 5m'),
+  simulate: simulateSchema.optional().describe('Scripts the stand-in and the simulated backend'),
+})
+
+const inputSchema = z.strictObject({
+  type: z.enum(['string', 'number', 'integer', 'boolean', 'object', 'array']),
+  required: z.boolean().optional().describe('Default false'),
+  default: json.optional(),
+  description: z.string().optional(),
+})
+
+/** Limits of the codegen backend; a workflow can only tighten what the account allows. */
+export const codegenLimitsSchema = z.strictObject({
+  create: rateLimit.optional(),
+  standard: rateLimit.optional(),
+  shared: rateLimit.optional(),
+})
+
+export const limitsSchema = z.strictObject({ codegen: codegenLimitsSchema.optional() })
+
+export const budgetSchema = z.strictObject({
+  agentRuns: whole(1, 1_000_000).optional().describe('Agent runs in all'),
+  duration: duration.optional().describe('Waiting for people not counted'),
+  managerTurns: whole(1, 1_000_000).optional(),
+})
+
+const taskId = z.string().regex(TASK_ID, {
+  error: (issue) =>
+    `${quoted(issue.input)} is no task id: use letters, digits, _ and -, beginning with a letter, at most 64 characters`,
+})
+
+/** The workflow file. Describes and checks its shape; what it means is checked by check.ts. */
+export const workflowSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[^\p{Cc}]{1,200}$/u, { error: 'must be one line of 1 to 200 characters' })
+      .describe('What runs of this workflow are called'),
+    description: z.string().optional(),
+    inputs: z.record(name('input name'), inputSchema).optional().describe('What a run is given with --input'),
+    defaults: defaultsSchema.optional().describe('What every task has unless it says otherwise'),
+    concurrency: whole(1, 100_000).optional().describe('Agents at once in a run; default 20'),
+    limits: limitsSchema.optional().describe('Tightens the backend’s rate limits for this workflow'),
+    resources: z
+      .record(name('resource name'), whole(1, 1_000_000))
+      .optional()
+      .describe('How many agents may use each at once'),
+    budget: budgetSchema.optional().describe('The run pauses and asks before it exceeds this'),
+    roles: z
+      .record(z.string().min(1), z.string())
+      .optional()
+      .describe('First words of the prompt by role; {role} is replaced. default is for the rest'),
+    manager: managerSchema.optional().describe('An agent that is told of progress'),
+    tasks: z.record(taskId, taskSchema).describe('The tasks, by id'),
+  })
+  .meta({ title: 'troupe workflow' })
+
+/** A workflow as it is written, in a file or in code. */
+export type WorkflowDefinition = z.input<typeof workflowSchema>
+/** One task as it is written. */
+export type TaskDefinition = z.input<typeof taskSchema>
+export type TaskDefaults = z.input<typeof defaultsSchema>
+export type ManagerDefinition = z.input<typeof managerSchema>
+export type SimulateDefinition = z.input<typeof simulateSchema>

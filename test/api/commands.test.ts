@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest'
+import { parseRunCommand, parseTaskCommand } from '../../src/api/commands.ts'
+import { UsageError } from '../../src/domain/errors.ts'
+
+describe('commands for a task', () => {
+  it.each([
+    { type: 'retry' },
+    { type: 'retry', prompt: 'again' },
+    { type: 'complete', result: null },
+    { type: 'complete', result: { a: [1] } },
+    { type: 'skip' },
+    { type: 'fail', reason: 'no use' },
+    { type: 'wait' },
+    { type: 'wait', ms: 60_000 },
+    { type: 'adopt' },
+  ])('takes %j as it is', (command) => {
+    expect(parseTaskCommand(command)).toEqual(command)
+  })
+
+  it.each([
+    [{ type: 'destroy' }],
+    [{ type: 'retry', force: true }],
+    [{ type: 'retry', prompt: 'x'.repeat(200_001) }],
+    [{ type: 'complete' }],
+    [{ type: 'complete', result: 'x'.repeat(4 * 1024 * 1024) }],
+    [{ type: 'wait', ms: -1 }],
+    [{ type: 'wait', ms: 1e15 }],
+    [null],
+    ['retry'],
+  ])('refuses what is unknown, unbounded or of another shape (%#)', (command) => {
+    expect(() => parseTaskCommand(command)).toThrow(UsageError)
+  })
+})
+
+describe('commands for a run', () => {
+  it.each(['cancel', 'pause', 'continue'])('takes %s', (type) => {
+    expect(parseRunCommand({ type })).toEqual({ type })
+  })
+
+  it('names what is wrong', () => {
+    expect(() => parseRunCommand({ type: 'cancel', now: true })).toThrow(/now/)
+    expect(() => parseRunCommand({ type: 'retry' })).toThrow(UsageError)
+  })
+})

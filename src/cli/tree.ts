@@ -41,7 +41,7 @@ function renderRun(view: RunView, frame: TreeFrame): readonly string[] {
   if (manager) lines.push(rowOf(manager, columns, frame))
   const { shown, folded } = choose(tasks, frame.height - lines.length)
   for (const task of shown) lines.push(rowOf(task, columns, frame))
-  if (folded.length > 0) lines.push(fit([[`  … ${countStates(folded)}`, 'dim']], frame))
+  if (folded.length > 0) lines.push(squeeze([[`  … ${countStates(folded)}`, 'dim']], frame))
   return lines.slice(0, frame.height)
 }
 
@@ -49,7 +49,7 @@ function headerOf(view: RunView, frame: TreeFrame): string {
   const { done, total } = progressOf(view)
   const ended = view.endedAt === undefined ? frame.now : Date.parse(view.endedAt)
   const reason = view.reason === undefined ? '' : `  ${escapeLine(view.reason)}`
-  return fit(
+  return squeeze(
     [
       [`${glyphOf(view.status)} `, styleOf(view.status)],
       [view.run, 'bold'],
@@ -83,7 +83,7 @@ function rowOf(task: TaskView, columns: Columns, frame: TreeFrame): string {
   const attempt = task.attempt > 1 ? `#${task.attempt}` : ''
   const reason = isFinalState(task.state) && task.state !== 'failed' ? '' : reasonOf(task, frame.now)
   const column = (text: string, width: number) => padToWidth(cutToWidth(text, width), width)
-  return fit(
+  return squeeze(
     [
       [`  ${glyphOf(task.state)} `, styleOf(task.state)],
       [column(indentOf(task.task) + task.task, columns.id), 'plain'],
@@ -133,7 +133,7 @@ function countStates(tasks: readonly TaskView[]): string {
 }
 
 /** The pieces side by side in at most the frame's width. */
-function fit(pieces: readonly Piece[], { width, paint }: TreeFrame): string {
+function squeeze(pieces: readonly Piece[], { width, paint }: TreeFrame): string {
   let left = width
   let line = ''
   for (const [text, style] of pieces) {

@@ -8,12 +8,13 @@ export function seal(text: string): string {
   return `${text.slice(0, -1)}${START}${hex(crc32(text))}"}`
 }
 
-/** Whether a sealed text is as it was written. */
-export function isSealed(bytes: Buffer): boolean {
+/** The text that was sealed; undefined when it is not as it was written. */
+export function unseal(bytes: Buffer): string | undefined {
   const end = bytes.length - LENGTH
-  if (end <= 0) return false
+  if (end <= 0) return undefined
   const sum = hex(crc32('}', crc32(bytes.subarray(0, end))))
-  return bytes.toString('latin1', end) === `${START}${sum}"}`
+  if (bytes.toString('latin1', end) !== `${START}${sum}"}`) return undefined
+  return `${bytes.toString('utf8', 0, end)}}`
 }
 
 function hex(sum: number): string {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Adapter } from 'lowdb'
 import type { Clock } from '../domain/clock.ts'
-import { isSealed, seal } from './checksum.ts'
+import { seal, unseal } from './checksum.ts'
 import { type FileSystem, realFileSystem, syncFolder, writeAll } from './file-system.ts'
 import { errorCode } from './folder-trouble.ts'
 
@@ -85,9 +85,10 @@ export class SealedJsonFile<T extends object> implements Adapter<T> {
       if (errorCode(error) === 'ENOENT') return null
       throw error
     }
-    const value = parse(bytes)
+    const text = unseal(bytes)
+    const value = parse(text ?? bytes.toString('utf8'))
     // Asked before the checksum: a newer format may be sealed in another way.
-    if (value !== undefined && this.options.accepts(value) && isSealed(bytes)) {
+    if (value !== undefined && this.options.accepts(value) && text !== undefined) {
       this.bytes = bytes.length
       return value
     }
@@ -96,9 +97,9 @@ export class SealedJsonFile<T extends object> implements Adapter<T> {
   }
 }
 
-function parse(bytes: Buffer): unknown {
+function parse(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'))
+    const value: unknown = JSON.parse(text)
     return value
   } catch {
     return undefined

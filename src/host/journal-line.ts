@@ -1,5 +1,5 @@
 import type { JournalRecord } from '../domain/record.ts'
-import { isSealed, seal } from './checksum.ts'
+import { seal, unseal } from './checksum.ts'
 
 /** The newest version of a line's host part that this program reads. */
 export const JOURNAL_VERSION = 1
@@ -19,19 +19,18 @@ export function encodeLine(record: JournalRecord): string {
 
 /** Reads a line without its newline. */
 export function decodeLine(line: Buffer): JournalLine {
+  const text = unseal(line)
   let value: unknown
   try {
-    value = JSON.parse(line.toString('utf8'))
+    value = JSON.parse(text ?? line.toString('utf8'))
   } catch {
     return { kind: 'damaged', reason: 'it is not JSON' }
   }
-  // Asked first: a newer format may be sealed in another way.
+  // Asked before the checksum: a newer format may be sealed in another way.
   const version = hostVersion(value)
   if (version > JOURNAL_VERSION) return { kind: 'newer', version }
-  if (!isSealed(line)) return { kind: 'damaged', reason: 'its checksum does not match' }
-  if (!isSealedRecord(value)) return { kind: 'damaged', reason: 'it is no record' }
-  const { sum: _sum, ...record } = value
-  return { kind: 'record', record }
+  if (text === undefined) return { kind: 'damaged', reason: 'its checksum does not match' }
+  return isRecord(value) ? { kind: 'record', record: value } : { kind: 'damaged', reason: 'it is no record' }
 }
 
 /** The seq of a line, read from its first bytes alone; undefined when the line does not begin with it. */
@@ -48,7 +47,7 @@ function hostVersion(value: unknown): number {
   return typeof version === 'number' ? version : 0
 }
 
-function isSealedRecord(value: unknown): value is JournalRecord & { readonly sum: string } {
+function isRecord(value: unknown): value is JournalRecord {
   return (
     isObject(value) &&
     Number.isSafeInteger(value['seq']) &&

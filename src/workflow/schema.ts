@@ -165,6 +165,7 @@ const taskId = z.string().regex(TASK_ID, {
 /** The workflow file. Describes and checks its shape; what it means is checked by check.ts. */
 export const workflowSchema = z
   .strictObject({
+    $schema: z.string().optional().describe('For editors'),
     name: z
       .string()
       .regex(/^[^\p{Cc}]{1,200}$/u, { error: 'must be one line of 1 to 200 characters' })

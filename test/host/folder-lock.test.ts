@@ -20,21 +20,21 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
-/** The real clock, fifty times as fast: who does not answer is found out in 100 ms. */
+/** The real clock, fifty times as fast: who does not answer is found out in 100 ms, a place settles in 3. */
 const fastClock: Clock = { ...realClock, setTimeout: (fn, ms) => realClock.setTimeout(fn, ms / 50) }
 
 function answering(): Server {
   return createServer((_, response) => response.end('here'))
 }
 
-async function take(folder: string, server = answering(), clock = realClock): Promise<FolderLock> {
+async function take(folder: string, server = answering(), clock = fastClock): Promise<FolderLock> {
   const lock = await takeFolderLock({ folder, server, clock })
   cleanups.push(() => lock.release())
   return lock
 }
 
-async function refusal(folder: string, clock = realClock): Promise<DataFolderError> {
-  const error: unknown = await take(folder, answering(), clock).catch((reason: unknown) => reason)
+async function refusal(folder: string): Promise<DataFolderError> {
+  const error: unknown = await take(folder).catch((reason: unknown) => reason)
   if (error instanceof DataFolderError) return error
   throw new Error('the folder was given')
 }
@@ -85,7 +85,7 @@ describe('taking a data folder', () => {
     const folder = await temporaryFolder()
     await listenAt(join(folder, 'control.sock'), createNetServer())
     expect(await probeHolder(folder, fastClock)).toBe('silent')
-    const error = await refusal(folder, fastClock)
+    const error = await refusal(folder)
     expect([error.code, error.message]).toEqual([
       'data-folder-locked',
       `A process holds ${folder} but does not answer. If it is stopped, let it go on or end it (it listens on control.sock there), or choose another --data-dir.`,
@@ -240,7 +240,7 @@ describe('several processes', () => {
     const folder = await temporaryFolder()
     expect(await ask(child, { take: folder })).toBe('ok')
     child.kill('SIGSTOP')
-    expect((await refusal(folder, fastClock)).message).toContain('does not answer')
+    expect((await refusal(folder)).message).toContain('does not answer')
     child.kill('SIGKILL')
     await once(child, 'exit')
     expect(await readdir(folder)).toEqual(['control.sock'])

@@ -15,6 +15,7 @@ import { type CodegenWatcher, createCodegenWatcher } from './codegen-watcher.ts'
 
 export { declareCodegenLimits } from './codegen-client.ts'
 
+/** Where the API is, who asks, and how. */
 export interface CodegenBackendOptions {
   /** Without `/v1`. */
   readonly baseUrl: string

@@ -29,6 +29,7 @@ export const CODEGEN_LIMITS = {
 /** Most items the API gives in a page. */
 export const PAGE_SIZE = 100
 
+/** Where the API is, who asks, and on whose clock. */
 export interface CodegenClientOptions {
   /** Without `/v1`. */
   readonly baseUrl: string
@@ -64,13 +65,17 @@ export interface CodegenPage<T> {
   readonly sentAt: number
 }
 
+/** Which runs of an organization are listed. */
 export interface ListRunsQuery {
   readonly skip: number
   readonly limit: number
   readonly userId?: string | undefined
   readonly sourceType?: string | undefined
+  /** In place of the client's, ms. */
+  readonly timeoutMs?: number
 }
 
+/** Which entries of a log are read. */
 export interface LogsQuery {
   readonly skip: number
   readonly limit: number
@@ -86,7 +91,7 @@ export interface CodegenClient {
   readonly account: string
   /** `holder` is the attempt (RUN/TASK/ATTEMPT) whose reservation is used. */
   create(organization: string, body: CreateRunBody, signal: AbortSignal, holder: string): Promise<CodegenRun>
-  get(organization: string, id: string, signal: AbortSignal): Promise<CodegenAnswer<CodegenRun>>
+  get(organization: string, id: string, signal: AbortSignal, timeoutMs?: number): Promise<CodegenAnswer<CodegenRun>>
   /** Newest first. */
   list(organization: string, query: ListRunsQuery, signal: AbortSignal): Promise<CodegenPage<CodegenRun>>
   /** A further prompt for a run that has ended or is paused. */
@@ -150,8 +155,8 @@ export function createCodegenClient(options: CodegenClientOptions): CodegenClien
     async create(organization, body, signal, holder) {
       return (await call('create', createCall(organization, body), runSchema, signal, holder)).value
     },
-    async get(organization, id, signal) {
-      const what = getCall(organization, id)
+    async get(organization, id, signal, timeoutMs) {
+      const what = { ...getCall(organization, id), timeoutMs }
       const answer = await call('standard', what, runSchema, signal).catch((error: unknown) => {
         throw error instanceof BodyTooLargeError ? tooLarge(what) : error
       })
@@ -217,6 +222,7 @@ function listCall(organization: string, query: ListRunsQuery): CodegenCall {
     path: `${organizationPath(organization)}/agent/runs`,
     query: { skip: query.skip, user_id: query.userId, source_type: query.sourceType },
     action: 'list agent runs',
+    timeoutMs: query.timeoutMs,
     ...OF_ORGANIZATION,
   }
 }

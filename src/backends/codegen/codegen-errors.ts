@@ -20,6 +20,8 @@ export interface RefusedAnswer {
 }
 
 const MOST_TEXT = 300
+/** Shorter tokens are placeholders, and parts of ordinary words. */
+const SHORTEST_SECRET = 9
 /** A longer Retry-After is taken for a mistake. */
 const LONGEST_WAIT_MS = 3_600_000
 
@@ -147,7 +149,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** Text from outside as one short line in which the token does not appear. */
 function oneLine(text: string, token: string): string {
-  const hidden = token === '' ? text : text.replaceAll(token, '[token]')
+  const hidden = token.length < SHORTEST_SECRET ? text : text.replaceAll(token, '[token]')
   const line = hidden.replace(/[\p{C}\s]+/gu, ' ').trim()
   return line.length > MOST_TEXT ? `${line.slice(0, MOST_TEXT)}…` : line
 }

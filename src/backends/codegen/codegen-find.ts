@@ -7,6 +7,7 @@ import { isAuth, readFirstMark } from './codegen-logs.ts'
 import { isKeyMetadata } from './codegen-order.ts'
 import type { CodegenRun } from './codegen-schemas.ts'
 
+/** What a search for runs works with. */
 export interface RunFinderOptions {
   readonly client: CodegenClient
   organization(signal: AbortSignal): Promise<string>

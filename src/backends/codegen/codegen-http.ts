@@ -20,6 +20,8 @@ export interface CodegenCall extends CallFacts {
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly body?: JsonObject
+  /** In place of the client's, ms. */
+  readonly timeoutMs?: number | undefined
 }
 
 /** What came back, and when the question was sent, ms: what happened after that is not in it. */
@@ -28,6 +30,7 @@ export interface CodegenAnswer<T> {
   readonly sentAt: number
 }
 
+/** One server and one token. */
 export interface CodegenHttpOptions {
   /** Without `/v1`. */
   readonly baseUrl: string
@@ -56,7 +59,7 @@ const MOST_BYTES = 32 * 1024 * 1024
 
 /** Opens the way to one server for one token. Throws UsageError when address or token cannot be used. */
 export function createCodegenExchange(options: CodegenHttpOptions): CodegenExchange {
-  const { clock, timeoutMs } = options
+  const { clock } = options
   const token = checkedToken(options.token)
   const inFlight = pLimit(CALLS_IN_FLIGHT)
   const api = ky.create({
@@ -86,6 +89,7 @@ export function createCodegenExchange(options: CodegenHttpOptions): CodegenExcha
   const exchange: CodegenExchange = async (call, schema, signal) => {
     signal.throwIfAborted()
     const sentAt = clock.now()
+    const timeoutMs = call.timeoutMs ?? options.timeoutMs
     const deadline = createDeadline(clock, timeoutMs, signal)
     try {
       const answer = await untilAborted(register(send(call, deadline.signal)), deadline.signal)

@@ -8,6 +8,7 @@ import type { CodegenRun } from './codegen-schemas.ts'
 import { goneState, toAgentRunState } from './codegen-status.ts'
 import { backoffMs, type WatchedRun } from './codegen-watched-run.ts'
 
+/** What the loop polls, and with what. */
 export interface PollLoopOptions {
   readonly client: CodegenClient
   readonly clock: Clock
@@ -24,6 +25,8 @@ export interface PollLoopOptions {
 /** Runs that exist and that the list did not show, before its filters are taken to be wrong. */
 const FILTER_DOUBTS = 3
 const RETRY_USER_MS = 60_000
+const SHORTEST_TIMEOUT_MS = 5000
+const LONGEST_TIMEOUT_MS = 30_000
 /** Failures in a row after which one watcher is told. */
 const TELLING_FAILURES = 4
 
@@ -108,7 +111,7 @@ export class PollLoop {
     pace.spend()
     const askedAt = clock.now()
     try {
-      const { value, sentAt } = await client.get(organization, run.id, signal)
+      const { value, sentAt } = await client.get(organization, run.id, signal, this.timeoutMs)
       run.see({ state: toAgentRunState(value, sentAt), fetchedAt: sentAt }, clock.now())
       if (run.alone && run.isGrown(clock.now())) this.doubtFilters()
     } catch (error) {
@@ -123,9 +126,10 @@ export class PollLoop {
     const organization = await this.options.organization(signal)
     if (this.isFiltered) await this.findUser(signal)
     pace.spend()
+    const { skip, limit } = request
     const filter = this.isFiltered ? { userId: this.user, sourceType: 'API' } : {}
-    const page = await client.list(organization, { skip: request.skip, limit: request.limit, ...filter }, signal)
-    this.take(request.skip, page)
+    const page = await client.list(organization, { skip, limit, timeoutMs: this.timeoutMs, ...filter }, signal)
+    this.take(skip, page)
   }
 
   private take(skip: number, page: CodegenPage<CodegenRun>): void {
@@ -153,6 +157,11 @@ export class PollLoop {
     for (const { run, item } of shown) {
       run.see({ state: toAgentRunState(item, page.sentAt), fetchedAt: page.sentAt }, now)
     }
+  }
+
+  /** One slow answer must not keep the others from being asked; a server that is always slow is given its time. */
+  private get timeoutMs(): number {
+    return Math.min(LONGEST_TIMEOUT_MS, SHORTEST_TIMEOUT_MS * 2 ** this.failures)
   }
 
   private isExpected(run: WatchedRun, skip: number, end: number): boolean {

@@ -6,6 +6,7 @@ import { createPollPace } from './codegen-pace.ts'
 import { PollLoop } from './codegen-poll-loop.ts'
 import { type FetchedState, WatchedRun } from './codegen-watched-run.ts'
 
+/** What the watcher of an account works with. */
 export interface CodegenWatcherOptions {
   readonly client: CodegenClient
   readonly clock: Clock

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import {
@@ -12,6 +13,7 @@ import { activeRuns, createFakeCodegen, json } from './fake-codegen.ts'
 
 const TOKEN = 'sk-very-secret-token'
 const never = new AbortController().signal
+setMaxListeners(0, never)
 
 function setUp(answer?: () => Response | Promise<Response>) {
   const clock = createVirtualClock()

@@ -1,10 +1,11 @@
 import { createServer, type Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
-import type { Orchestrator } from '../domain/orchestration.ts'
+import type { DataFolderReader, Orchestrator } from '../domain/orchestration.ts'
 import { errorBody, httpStatusOf, stopping } from './errors.ts'
 import { createRoutes } from './routes.ts'
 import { createRunAdmission, type RunAdmission } from './run-admission.ts'
+import { createRunViews, type Served } from './run-views.ts'
 import { serveStream } from './stream.ts'
 
 /** What a process that holds a data folder shows to the others on this machine. */
@@ -12,8 +13,8 @@ export interface ControlServer {
   /** Not listening yet: that is what takes the folder. Whoever made it listen closes it. */
   readonly server: Server
   readonly admission: RunAdmission
-  /** Requests that came before are answered now. */
-  attach(orchestrator: Orchestrator): void
+  /** Requests that came before are answered now. The reader tells of runs that the orchestrator does not carry. */
+  attach(orchestrator: Orchestrator, reader: DataFolderReader): void
   /** Begins no run any more and sends away who waits for an outcome; the stream goes on, for the last records. */
   refuse(): void
   /** Takes leave of the stream's clients and of whoever waits for an orchestrator. */
@@ -25,15 +26,15 @@ export interface ControlServer {
  * Until {@link ControlServer.attach}, only `/healthz` is answered.
  */
 export function createControlServer(): ControlServer {
-  let attach: (orchestrator: Orchestrator) => void = () => undefined
+  let attach: (served: Served) => void = () => undefined
   let giveUp: (reason: Error) => void = () => undefined
-  const ready = new Promise<Orchestrator>((resolve, reject) => {
+  const ready = new Promise<Served>((resolve, reject) => {
     attach = resolve
     giveUp = reject
   })
   const admission = createRunAdmission()
   const closing = new AbortController()
-  const routes = ready.then((orchestrator) => createRoutes({ orchestrator, admission, closing: closing.signal }))
+  const routes = ready.then((served) => createRoutes({ ...served, admission, closing: closing.signal }))
   routes.catch(() => undefined)
 
   const app = new Hono()
@@ -50,7 +51,7 @@ export function createControlServer(): ControlServer {
   return {
     server,
     admission,
-    attach,
+    attach: (orchestrator, reader) => attach({ orchestrator, views: createRunViews(orchestrator, reader) }),
     refuse,
     farewell() {
       refuse()

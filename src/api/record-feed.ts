@@ -8,8 +8,8 @@ export interface RecordFeedOptions {
   readonly orchestrator: Pick<Orchestrator, 'records' | 'subscribe'>
   /** The runs to begin with: run id -> the seq after which to begin. */
   readonly after: ReadonlyMap<string, number>
-  /** The seq after which a run that turns up later begins; undefined: the feed has no part in it. */
-  readonly newcomer?: (run: string) => number | undefined
+  /** After which seq a run begins that turns up later with the record `first`; undefined: the feed has no part in it. */
+  readonly newcomer?: (run: string, first: number) => number | undefined
   /** Each record once, in order per run. The next page of history waits for the promise; what is live does not. */
   readonly deliver: (run: string, records: readonly RunRecord[]) => Promise<void> | undefined
   /** Called once, when the history of all runs to begin with was delivered. */
@@ -57,12 +57,14 @@ export function openRecordFeed(options: RecordFeedOptions): RecordFeed {
 
   const readHistory = async (run: string, position: Position) => {
     while (!stopped) {
+      const announced = position.newest
       const page = await options.orchestrator.records(run, position.last, PAGE)
       const end = page.at(-1)
       if (stopped) return
       if (end === undefined) {
-        if (position.newest > position.last)
-          throw new Error(`Records ${position.last + 1}.. of ${run} cannot be read back.`)
+        if (announced > position.last) throw new Error(`Records ${position.last + 1}.. of ${run} cannot be read back.`)
+        // Announced while the page was read: it may have been too late for it.
+        if (position.newest > position.last) continue
         position.state = 'live'
         return
       }
@@ -98,7 +100,7 @@ export function openRecordFeed(options: RecordFeedOptions): RecordFeed {
     const newest = records.at(-1)?.seq ?? 0
     let position = positions.get(run)
     if (!position) {
-      const after = options.newcomer?.(run)
+      const after = options.newcomer?.(run, records[0]?.seq ?? 1)
       if (after === undefined) return
       position = enter(run, after)
     }

@@ -8,6 +8,7 @@ import { parseRunCommand, parseTaskCommand } from './commands.ts'
 import { ApiError, errorBody, httpStatusOf, stopping } from './errors.ts'
 import { parseCount, parseResumeRequest, parseStartRequest } from './requests.ts'
 import type { RunAdmission } from './run-admission.ts'
+import type { RunViews } from './run-views.ts'
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024
 const RECORDS = { usual: 1000, most: 5000 }
@@ -16,27 +17,28 @@ const LOG_LINES = { usual: 200, most: 1000 }
 /** What the routes speak for. */
 export interface RoutesOptions {
   readonly orchestrator: Orchestrator
+  readonly views: RunViews
   readonly admission: RunAdmission
   /** Aborted when the server ends: whoever waits for a run's outcome is told so. */
   readonly closing: AbortSignal
 }
 
 /** The API of one orchestrator: JSON in, JSON out, every error as `{code, message, details}`. */
-export function createRoutes({ orchestrator, admission, closing }: RoutesOptions): Hono {
+export function createRoutes({ orchestrator, views, admission, closing }: RoutesOptions): Hono {
   const app = new Hono()
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }))
   app.onError((error, c) => c.json(errorBody(error), httpStatusOf(error)))
   app.notFound((c) =>
     c.json({ code: 'not-found', message: `There is no ${c.req.method} ${c.req.path}.`, details: {} }, 404),
   )
-  app.route('/v1/runs', runRoutes(orchestrator, admission))
-  app.route('/v1/runs', outcomeRoute(orchestrator, closing))
-  app.route('/v1/runs', taskRoutes(orchestrator))
+  app.route('/v1/runs', runRoutes(orchestrator, views, admission))
+  app.route('/v1/runs', outcomeRoute(views, closing))
+  app.route('/v1/runs', taskRoutes(orchestrator, views))
   app.get('/v1/backends', (c) => c.json(orchestrator.limits()))
   return app
 }
 
-function runRoutes(orchestrator: Orchestrator, admission: RunAdmission): Hono {
+function runRoutes(orchestrator: Orchestrator, views: RunViews, admission: RunAdmission): Hono {
   const app = new Hono()
   app.get('/', (c) => c.json({ runs: orchestrator.runs() }))
   app.post('/', async (c) => {
@@ -48,7 +50,7 @@ function runRoutes(orchestrator: Orchestrator, admission: RunAdmission): Hono {
     const { run, settings } = parseResumeRequest(await body(c))
     return c.json({ runs: await admission.admit(() => orchestrator.resume(run, settings)) })
   })
-  app.get('/:run', (c) => c.json(orchestrator.view(c.req.param('run'))))
+  app.get('/:run', async (c) => c.json(await views.read(c.req.param('run'))))
   app.get('/:run/records', async (c) => {
     const after = parseCount('after', c.req.query('after'), 0, Number.MAX_SAFE_INTEGER)
     const limit = parseCount('limit', c.req.query('limit'), RECORDS.usual, RECORDS.most)
@@ -62,13 +64,14 @@ function runRoutes(orchestrator: Orchestrator, admission: RunAdmission): Hono {
 }
 
 /** A long poll. With the outcome comes the view it is about: the holder may be gone before that could be asked for. */
-function outcomeRoute(orchestrator: Orchestrator, closing: AbortSignal): Hono {
+function outcomeRoute(views: RunViews, closing: AbortSignal): Hono {
   const app = new Hono()
   app.get('/:run/outcome', async (c) => {
     const run = c.req.param('run')
     try {
-      const outcome = await orchestrator.settled(run, AbortSignal.any([c.req.raw.signal, closing]))
-      return c.json({ outcome, view: orchestrator.view(run) })
+      if (closing.aborted) throw stopping()
+      const outcome = await views.outcome(run, AbortSignal.any([c.req.raw.signal, closing]))
+      return c.json({ outcome, view: await views.read(run) })
     } catch (cause) {
       if (!closing.aborted) throw cause
       throw stopping()
@@ -77,9 +80,11 @@ function outcomeRoute(orchestrator: Orchestrator, closing: AbortSignal): Hono {
   return app
 }
 
-function taskRoutes(orchestrator: Orchestrator): Hono {
+function taskRoutes(orchestrator: Orchestrator, views: RunViews): Hono {
   const app = new Hono()
-  app.get('/:run/tasks/:task', (c) => c.json(taskView(orchestrator, c.req.param('run'), taskId(c.req.param('task')))))
+  app.get('/:run/tasks/:task', async (c) =>
+    c.json(await taskView(views, c.req.param('run'), taskId(c.req.param('task')))),
+  )
   app.get('/:run/tasks/:task/logs', async (c) => {
     const limit = parseCount('limit', c.req.query('limit'), LOG_LINES.usual, LOG_LINES.most)
     return c.json({ entries: await orchestrator.logs(c.req.param('run'), taskId(c.req.param('task')), limit) })
@@ -110,8 +115,8 @@ function taskId(text: string): string {
   return task
 }
 
-function taskView(orchestrator: Orchestrator, run: string, task: string): TaskView {
-  const view = orchestrator.view(run)
+async function taskView(views: RunViews, run: string, task: string): Promise<TaskView> {
+  const view = await views.read(run)
   const found = task === MANAGER ? view.manager : view.tasks.find((candidate) => candidate.task === task)
   if (found) return found
   const known = view.tasks.slice(0, 20).map((candidate) => candidate.task)

@@ -38,6 +38,7 @@ const clientMessage = z.discriminatedUnion('type', [
 /** What a client of the stream may say. */
 export type ClientMessage = z.infer<typeof clientMessage>
 export type SubscribeMessage = Extract<ClientMessage, { type: 'subscribe' }>
+export type CommandMessage = Extract<ClientMessage, { type: 'command' }>
 
 /** What the stream says. */
 export type ServerMessage =

@@ -7,14 +7,16 @@ import type { Orchestrator } from '../domain/orchestration.ts'
 import { parseRunCommand, parseTaskCommand } from './commands.ts'
 import { errorBody } from './errors.ts'
 import type { RecordFeed } from './record-feed.ts'
+import type { Served } from './run-views.ts'
 import {
-  type ClientMessage,
+  type CommandMessage,
   parseClientMessage,
   type ServerMessage,
   STREAM_PATH,
   STREAM_PROTOCOL,
+  type SubscribeMessage,
 } from './stream-protocol.ts'
-import { openSubscription } from './subscription.ts'
+import { openSubscription, startOf } from './subscription.ts'
 
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 /** A client that lets more than this wait for it is closed. */
@@ -35,9 +37,9 @@ export interface RecordStream {
 
 /**
  * Answers the WebSocket upgrades of `server` on {@link STREAM_PATH}: records as they become durable, and commands. A client
- * waits until `orchestrator` is there.
+ * waits until there is something to serve.
  */
-export function serveStream(server: Server, orchestrator: Promise<Orchestrator>): RecordStream {
+export function serveStream(server: Server, served: Promise<Served>): RecordStream {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_MESSAGE_BYTES,
@@ -49,7 +51,7 @@ export function serveStream(server: Server, orchestrator: Promise<Orchestrator>)
     socket.on('error', () => socket.destroy())
     const refusal = refusalOf(request)
     if (refusal) return void socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-    orchestrator.then(
+    served.then(
       (ready) => sockets.handleUpgrade(request, socket, head, (client) => serveClient(client, ready)),
       () => socket.destroy(),
     )
@@ -71,65 +73,82 @@ function refusalOf(request: IncomingMessage): string | undefined {
   return offered.includes(STREAM_PROTOCOL) ? undefined : '400 Bad Request'
 }
 
-function serveClient(client: WebSocket, orchestrator: Orchestrator): void {
-  const feeds = new Map<string, RecordFeed>()
+function serveClient(client: WebSocket, { orchestrator, views }: Served): void {
+  const feeds = new Map<string, RecordFeed | undefined>()
   let commands = 0
-  const say = (message: ServerMessage) => transmit(client, JSON.stringify(message))
+  const leave = () => {
+    for (const feed of feeds.values()) feed?.stop()
+    feeds.clear()
+  }
+  // Resolves when the text left for the kernel, or the client is gone: history is paced by it.
+  const transmit = (text: string): Promise<void> => {
+    if (client.readyState !== WebSocket.OPEN) return Promise.resolve()
+    if (client.bufferedAmount <= MAX_WAITING_BYTES) return new Promise((resolve) => client.send(text, () => resolve()))
+    leave()
+    client.close(STREAM_CLOSED.tooSlow, 'Too slow: subscribe again with the last cursor.')
+    return Promise.resolve()
+  }
+  const say = (message: ServerMessage) => transmit(JSON.stringify(message))
 
-  const subscribe = (message: Extract<ClientMessage, { type: 'subscribe' }>) => {
+  const subscribe = async (message: SubscribeMessage) => {
     if (feeds.has(message.id)) throw new UsageError(`There is a subscription '${message.id}' already.`)
     if (feeds.size >= MAX_SUBSCRIPTIONS)
       throw new UsageError(`A client has at most ${MAX_SUBSCRIPTIONS} subscriptions.`)
-    const feed = openSubscription(orchestrator, message, {
-      records: (subscription, cursor, records) => transmit(client, envelope(subscription, cursor, records)),
-      caughtUp: (subscription, cursor) => void say({ type: 'caught-up', subscription, cursor }),
-      failed: (id, error) => void say({ type: 'reply', id, ok: false, error: errorBody(error) }),
-    })
-    feeds.set(message.id, feed)
+    // Taken at once: an unsubscribe may come before the runs were looked up.
+    feeds.set(message.id, undefined)
+    try {
+      const start = await startOf({ orchestrator, views }, message)
+      if (!feeds.has(message.id) || client.readyState !== WebSocket.OPEN) return
+      const feed = openSubscription({ orchestrator, views }, message, start, {
+        records: (subscription, cursor, records) => transmit(envelope(subscription, cursor, records)),
+        caughtUp: (subscription, cursor) => void say({ type: 'caught-up', subscription, cursor }),
+        failed: (id, error) => void say({ type: 'reply', id, ok: false, error: errorBody(error) }),
+      })
+      feeds.set(message.id, feed)
+    } catch (error) {
+      feeds.delete(message.id)
+      throw error
+    }
   }
 
   const unsubscribe = (id: string) => {
-    const feed = feeds.get(id)
-    if (!feed) throw new NotFoundError(`Subscription '${id}'`, 'It may have been ended before.')
-    feed.stop()
+    if (!feeds.has(id)) throw new NotFoundError(`Subscription '${id}'`, 'It may have been ended before.')
+    feeds.get(id)?.stop()
     feeds.delete(id)
     void say({ type: 'reply', id, ok: true, result: null })
   }
 
-  const obey = async (message: Extract<ClientMessage, { type: 'command' }>) => {
+  const obey = async (message: CommandMessage) => {
     if (++commands >= MAX_COMMANDS_AT_ONCE) client.pause()
     try {
       const result = await carryOut(orchestrator, message)
       void say({ type: 'reply', id: message.id, ok: true, result })
-    } catch (error) {
-      void say({ type: 'reply', id: message.id, ok: false, error: errorBody(error) })
     } finally {
       if (--commands < MAX_COMMANDS_AT_ONCE && client.isPaused) client.resume()
     }
   }
 
-  client.on('message', (data: RawData) => {
+  const hear = async (text: string) => {
     let id = ''
     try {
-      const message = parseClientMessage(String(data))
+      const message = parseClientMessage(text)
       id = message.id
-      if (message.type === 'subscribe') subscribe(message)
+      if (message.type === 'subscribe') await subscribe(message)
       else if (message.type === 'unsubscribe') unsubscribe(id)
-      else void obey(message)
+      else await obey(message)
     } catch (error) {
       void say({ type: 'reply', id, ok: false, error: errorBody(error) })
     }
-  })
-  client.on('close', () => {
-    for (const feed of feeds.values()) feed.stop()
-    feeds.clear()
-  })
+  }
+
+  client.on('message', (data: RawData) => void hear(String(data)))
+  client.on('close', leave)
   // A broken connection is followed by 'close'; nothing else is to be done about it.
   client.on('error', () => undefined)
   void say({ type: 'welcome', protocol: STREAM_PROTOCOL, server: 'troupe' })
 }
 
-async function carryOut(orchestrator: Orchestrator, message: Extract<ClientMessage, { type: 'command' }>) {
+async function carryOut(orchestrator: Orchestrator, message: CommandMessage) {
   if (message.task === undefined) return orchestrator.command(message.run, parseRunCommand(message.command))
   const task = parseTaskId(message.task)
   if (task === undefined) throw new NotFoundError(`Task '${message.task}'`, 'A task is named like spec or execute.0.')
@@ -139,14 +158,4 @@ async function carryOut(orchestrator: Orchestrator, message: Extract<ClientMessa
 function envelope(subscription: string, cursor: string, records: string): string {
   const head = JSON.stringify({ type: 'records', subscription, cursor })
   return `${head.slice(0, -1)},"records":${records}}`
-}
-
-/** Resolves when the text left for the kernel, or the client is gone: history is paced by it. */
-function transmit(client: WebSocket, text: string): Promise<void> {
-  if (client.readyState !== WebSocket.OPEN) return Promise.resolve()
-  if (client.bufferedAmount > MAX_WAITING_BYTES) {
-    client.close(STREAM_CLOSED.tooSlow, 'Too slow: subscribe again with the last cursor.')
-    return Promise.resolve()
-  }
-  return new Promise((resolve) => client.send(text, () => resolve()))
 }

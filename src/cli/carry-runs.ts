@@ -1,5 +1,6 @@
 import { openRecordFeed, type RecordFeed } from '../api/record-feed.ts'
-import type { Orchestrator, RunOutcome } from '../domain/orchestration.ts'
+import type { RunViews } from '../api/run-views.ts'
+import type { RunOutcome } from '../domain/orchestration.ts'
 import type { RunView } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
 import type { FolderHold } from './context.ts'
@@ -11,31 +12,30 @@ import { untilStopped } from './stop-request.ts'
  * stop is wished. Lets the folder go whatever happens. Throws what made it impossible to go on.
  */
 export async function carryRuns(hold: FolderHold, pursuit: Pursuit): Promise<void> {
-  const { orchestrator } = hold
   const { progress, stop } = pursuit
   let feed: RecordFeed | undefined
   let failure: unknown
   try {
     await beginRuns(hold, pursuit)
     const broken = new Promise<never>((_, reject) => {
-      feed = feedOutput(orchestrator, pursuit, reject)
+      feed = feedOutput(hold, pursuit, reject)
     })
     await untilStopped(Promise.race([settleAll(hold, pursuit), broken]), stop)
   } catch (error) {
     failure = error
   }
-  const before = viewsOf(orchestrator, progress.unfinished())
+  const before = await lastViews(hold, progress.unfinished())
   try {
     await hold.close()
   } catch (error) {
     failure ??= error
   }
   feed?.stop()
-  finishInterrupted(pursuit, { ...before, ...viewsOf(orchestrator, progress.unfinished()) })
+  finishInterrupted(pursuit, new Map([...before, ...(await lastViews(hold, progress.unfinished()))]))
   if (failure !== undefined) throw failure
 }
 
-async function beginRuns({ orchestrator, admission }: FolderHold, pursuit: Pursuit): Promise<void> {
+async function beginRuns({ orchestrator, views, admission }: FolderHold, pursuit: Pursuit): Promise<void> {
   const { progress, output, stop } = pursuit
   if (stop.signal.aborted) return
   // Restored runs go on before resume returns: what they say meanwhile belongs to what is shown.
@@ -47,19 +47,23 @@ async function beginRuns({ orchestrator, admission }: FolderHold, pursuit: Pursu
   try {
     const runs = await admission.admit(() => pursuit.begin(orchestrator))
     if (progress.begun) return
-    const after = (run: string) =>
-      pursuit.verb === 'started' ? 0 : (firstSeqs.get(run) ?? orchestrator.view(run).seq + 1) - 1
-    progress.begin(new Map(runs.map((run) => [run, after(run)])))
-    if (runs.length > 0) output.begun(Object.values(viewsOf(orchestrator, runs)), pursuit.verb)
+    const begun = await Promise.all(runs.map((run) => views.read(run)))
+    const after = ({ run, seq }: RunView) => (pursuit.verb === 'started' ? 0 : (firstSeqs.get(run) ?? seq + 1) - 1)
+    progress.begin(new Map(begun.map((view) => [view.run, after(view)])))
+    if (begun.length > 0) output.begun(begun, pursuit.verb)
   } finally {
     unsubscribe()
   }
 }
 
-function feedOutput(orchestrator: Orchestrator, pursuit: Pursuit, onError: (error: unknown) => void): RecordFeed {
+function feedOutput(
+  { orchestrator, views }: FolderHold,
+  pursuit: Pursuit,
+  onError: (error: unknown) => void,
+): RecordFeed {
   const { progress, output } = pursuit
   const runs = progress.unfinished()
-  output.watch(() => Object.values(viewsOf(orchestrator, runs)))
+  output.watch(() => runs.flatMap((run) => views.carried(run) ?? []))
   return openRecordFeed({
     orchestrator,
     after: new Map(runs.map((run) => [run, progress.last(run)])),
@@ -74,72 +78,58 @@ function feedOutput(orchestrator: Orchestrator, pursuit: Pursuit, onError: (erro
 
 /** Resolves when nothing that this process carries can progress by itself, and nothing more is admitted. */
 async function settleAll(hold: FolderHold, pursuit: Pursuit): Promise<void> {
-  const { orchestrator, admission } = hold
-  const { progress, output, stop } = pursuit
+  const { views, admission } = hold
+  const { progress, stop } = pursuit
   const outcomes = new Map<string, RunOutcome>()
-  const finish = async (run: string, outcome: RunOutcome) => {
-    const view = orchestrator.view(run)
-    await progress.reached(run, view.seq)
-    if (stop.signal.aborted || !progress.unfinished().includes(run)) return
-    progress.finish(run, outcome.exitCode)
-    output.finished(view, outcome)
-    const others = unsettled(admission.carried(), outcomes)
-    if (progress.unfinished().length === 0 && others.length > 0) {
-      output.note(`This process goes on for what others began through it: ${others.join(', ')}.`)
-    }
+  const settle = async (run: string) => {
+    const outcome = await views.outcome(run)
+    outcomes.set(run, outcome)
+    if (isFinalState(outcome.status)) await finish(hold, pursuit, outcome)
   }
+  const carried = () => new Set([...progress.unfinished(), ...admission.carried()])
   for (;;) {
-    const carried = new Set([...progress.unfinished(), ...admission.carried()])
-    const before = seqsOf(orchestrator, carried)
-    await Promise.all(
-      [...carried].map(async (run) => {
-        const outcome = await outcomeOf(orchestrator, run)
-        outcomes.set(run, outcome)
-        if (isFinalState(outcome.status) && progress.unfinished().includes(run)) await finish(run, outcome)
-      }),
-    )
+    const runs = carried()
+    const before = seqsOf(views, runs)
+    await Promise.all([...runs].map(settle))
     await admission.idle()
     if (stop.signal.aborted) return
     // A run that waited for a person may have been told to go on while others were waited for.
-    const carriedNow = new Set([...carried, ...admission.carried()])
-    if (seqsOf(orchestrator, carriedNow) === before && admission.close()) break
+    if (seqsOf(views, new Set([...runs, ...carried()])) === before && admission.close()) break
   }
-  for (const [run, outcome] of outcomes) {
-    if (progress.unfinished().includes(run)) await finish(run, outcome)
+  for (const outcome of outcomes.values()) await finish(hold, pursuit, outcome)
+}
+
+/** Shows the end of a run of ours, once all its records were shown. */
+async function finish({ views, admission }: FolderHold, pursuit: Pursuit, outcome: RunOutcome): Promise<void> {
+  const { progress, output, stop } = pursuit
+  const isOurs = () => progress.unfinished().includes(outcome.run)
+  if (!isOurs()) return
+  const view = await views.read(outcome.run)
+  await progress.reached(outcome.run, view.seq)
+  if (stop.signal.aborted || !isOurs()) return
+  progress.finish(outcome.run, outcome.exitCode)
+  output.finished(view, outcome)
+  const others = admission.carried().filter((run) => !isFinalState(views.carried(run)?.status ?? 'completed'))
+  if (progress.unfinished().length === 0 && others.length > 0) {
+    output.note(`This process goes on for what else was begun through it: ${others.join(', ')}.`)
   }
 }
 
-async function outcomeOf(orchestrator: Orchestrator, run: string): Promise<RunOutcome> {
-  const { status, reason } = orchestrator.view(run)
-  if (!isFinalState(status)) return orchestrator.settled(run)
-  const exitCode = status === 'completed' ? 0 : 1
-  return { run, status, exitCode, ...(reason === undefined ? {} : { reason }) }
+function seqsOf(views: RunViews, runs: Iterable<string>): string {
+  return JSON.stringify([...runs].map((run) => [run, views.carried(run)?.seq]))
 }
 
-function unsettled(carried: readonly string[], outcomes: ReadonlyMap<string, RunOutcome>): readonly string[] {
-  return carried.filter((run) => !outcomes.has(run))
-}
-
-function seqsOf(orchestrator: Orchestrator, runs: Iterable<string>): string {
-  return JSON.stringify([...runs].map((run) => [run, orchestrator.view(run).seq]))
-}
-
-function finishInterrupted({ progress, output, stop }: Pursuit, views: Readonly<Record<string, RunView>>): void {
+function finishInterrupted({ progress, output, stop }: Pursuit, views: ReadonlyMap<string, RunView>): void {
   for (const run of progress.unfinished()) {
-    const view = views[run]
+    const view = views.get(run)
     if (!view) continue
     const reason = stop.signal.aborted ? 'Stopped. Agents that run go on at their backend.' : undefined
     output.finished(view, { status: view.status, ...(reason === undefined ? {} : { reason }) })
   }
 }
 
-/** The views that can be had; an orchestrator that was closed may have none any more. */
-function viewsOf(orchestrator: Orchestrator, runs: readonly string[]): Readonly<Record<string, RunView>> {
-  const views: Record<string, RunView> = {}
-  for (const run of runs) {
-    try {
-      views[run] = orchestrator.view(run)
-    } catch {}
-  }
-  return views
+/** The views that can be had; an orchestrator that was closed may have none any more, and a folder may be lost. */
+async function lastViews({ views }: FolderHold, runs: readonly string[]): Promise<ReadonlyMap<string, RunView>> {
+  const found = await Promise.all(runs.map((run) => views.read(run).catch(() => undefined)))
+  return new Map(found.flatMap((view) => (view ? [[view.run, view] as const] : [])))
 }

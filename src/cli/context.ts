@@ -1,4 +1,5 @@
 import type { RunAdmission } from '../api/run-admission.ts'
+import type { RunViews } from '../api/run-views.ts'
 import type { ControlClient } from '../client/control-client.ts'
 import type { DataFolderReader, Orchestrator } from '../domain/orchestration.ts'
 
@@ -16,6 +17,8 @@ export interface Output {
 /** A data folder held by this process. */
 export interface FolderHold {
   readonly orchestrator: Orchestrator
+  /** Also of the runs that the orchestrator does not carry. */
+  readonly views: RunViews
   readonly admission: RunAdmission
   /** Makes all durable, takes leave of followers and lets the folder go. Agents go on at their backends. */
   close(): Promise<void>

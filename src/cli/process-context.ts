@@ -23,9 +23,9 @@ export function createProcessContext(): CliContext {
     openScreen,
     takeFolder: async (dataDir, options) => {
       const { holdFolder } = await import('./hold-folder.ts')
-      return holdFolder(dataDir, { ...options, env: process.env, log: debugLog(process.env) })
+      return holdFolder(dataDir, { ...options, env: process.env })
     },
-    findHolder: async (dataDir) => (await import('./hold-folder.ts')).findHolder(dataDir),
+    findHolder: async (dataDir) => (await import('./find-holder.ts')).findHolder(dataDir),
     openReader: async (dataDir) => (await import('../data-folder-reader.ts')).openDataFolderReader(dataDir),
   }
 }
@@ -75,9 +75,4 @@ async function openScreen(): Promise<Screen> {
     clear,
     close: () => update.done(),
   }
-}
-
-function debugLog(env: NodeJS.ProcessEnv): (line: string) => void {
-  if (env['TROUPE_DEBUG'] !== '1') return () => undefined
-  return (line) => void process.stderr.write(`${line}\n`)
 }

@@ -19,8 +19,6 @@ export interface PursueOptions {
   readonly json: boolean
   readonly verb: 'started' | 'resumed'
   readonly begin: (target: RunStarter) => Promise<readonly string[]>
-  /** Called when there was nothing to begin. */
-  readonly onNothing?: (note: (text: string) => void) => void
 }
 
 /**
@@ -36,7 +34,6 @@ export async function pursueRuns(context: CliContext, options: PursueOptions): P
   const pursuit: Pursuit = { dataDir, verb, begin, progress, output, stop }
   try {
     await seeThrough(context, pursuit)
-    if (progress.begun && progress.runs().length === 0) options.onNothing?.(output.note)
     return stop.signal.aborted && (!progress.begun || progress.unfinished().length > 0)
       ? stop.exitCode()
       : progress.worst()

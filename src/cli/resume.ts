@@ -1,10 +1,11 @@
-import type { RunSettings } from '../domain/orchestration.ts'
+import { outcomeOfEnded } from '../api/run-views.ts'
+import type { RunView } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
 import type { CliContext } from './context.ts'
+import { createRunOutput } from './create-run-output.ts'
 import { dataDirOf } from './data-dir.ts'
 import { folderExists, readFolder, resolveRun } from './folder-access.ts'
 import { pursueRuns } from './pursue-runs.ts'
-import type { RunStarter } from './pursuit.ts'
 import { parseSettings, type SettingsFlags } from './settings-flags.ts'
 
 /** The flags of `troupe resume`, as typed. */
@@ -20,40 +21,44 @@ export async function resumeCommand(
   flags: ResumeFlags,
 ): Promise<number> {
   const settings = parseSettings(flags)
+  const given = Object.keys(settings).length === 0 ? [] : [settings]
   const dataDir = dataDirOf(flags, context.env)
+  if (name === undefined && !(await folderExists(dataDir))) return sayNothing(context, flags, dataDir)
   const named = name === undefined ? undefined : await findRun(context, dataDir, name)
-  const nothing = `Nothing to resume in ${dataDir}: no run is unfinished.`
-  if (name === undefined && !(await folderExists(dataDir))) return sayNothing(context, flags, nothing)
-  return pursueRuns(context, {
+  if (named && isFinalState(named.status)) return sayEnded(context, flags, dataDir, named)
+  let resumed: readonly string[] = []
+  const code = await pursueRuns(context, {
     dataDir,
     json: flags.json === true,
     verb: 'resumed',
-    begin: (target) => resume(target, named, settings),
-    onNothing: (note) => note(nothing),
+    begin: async (target) => {
+      resumed = await target.resume(named?.run, ...given)
+      return resumed
+    },
   })
+  if (code !== 0 || resumed.length > 0) return code
+  // Whoever carried it may just have brought it to its end.
+  return named
+    ? sayEnded(context, flags, dataDir, await findRun(context, dataDir, named.run))
+    : sayNothing(context, flags, dataDir)
 }
 
-/** Whoever is asked for a run by its name sees how it ended, even if there is nothing left to restore. */
-async function resume(
-  target: RunStarter,
-  named: { readonly run: string; readonly ended: boolean } | undefined,
-  settings: RunSettings,
-): Promise<readonly string[]> {
-  const given = Object.keys(settings).length === 0 ? [] : [settings]
-  if (named === undefined) return target.resume(undefined, ...given)
-  if (!named.ended) await target.resume(named.run, ...given)
-  return [named.run]
+function findRun(context: CliContext, dataDir: string, name: string): Promise<RunView> {
+  return readFolder(context, dataDir, async (source) => source.view(await resolveRun(source, name)))
 }
 
-async function findRun(context: CliContext, dataDir: string, name: string) {
-  return readFolder(context, dataDir, async (source) => {
-    const { run, status } = await source.view(await resolveRun(source, name))
-    return { run, ended: isFinalState(status) }
-  })
+/** Whoever asks for a run by its name is told how it ended, even if there is nothing left to restore. */
+async function sayEnded(context: CliContext, flags: ResumeFlags, dataDir: string, view: RunView): Promise<number> {
+  const outcome = outcomeOfEnded(view)
+  const output = await createRunOutput(context, { json: flags.json === true, dataDir })
+  output.note(`${view.run} has ended: there is nothing to resume.`)
+  output.finished(view, outcome)
+  output.close()
+  return outcome.exitCode
 }
 
-function sayNothing(context: CliContext, flags: ResumeFlags, text: string): number {
+function sayNothing(context: CliContext, flags: ResumeFlags, dataDir: string): number {
   const output = flags.json === true ? context.stderr : context.stdout
-  output.write(`${text}\n`)
+  output.write(`Nothing to resume in ${dataDir}: no run is unfinished.\n`)
   return 0
 }

@@ -10,8 +10,6 @@ const options: Options = {
   allErrors: true,
   validateFormats: false,
   logger: false,
-  // Schemas of different tasks may carry the same $id.
-  addUsedSchema: false,
 }
 
 type Compiled = { readonly validate: ValidateFunction } | { readonly mistake: string }
@@ -57,12 +55,12 @@ function compile(schema: JsonObject): Compiled {
 function compileText(text: string): Compiled {
   const schema: JsonObject = JSON.parse(text)
   if (schema['$async'] === true) return { mistake: 'is not a valid JSON Schema: $async is not supported' }
+  if (String(schema['$id'] ?? '').includes('json-schema.org')) {
+    return { mistake: 'is not a valid JSON Schema: its $id belongs to JSON Schema itself' }
+  }
+  const ajv = String(schema['$schema'] ?? '').includes('2020-12') ? ajv2020() : ajv7()
   try {
-    const ajv = String(schema['$schema'] ?? '').includes('2020-12') ? ajv2020() : ajv7()
-    const validate = ajv.compile(schema)
-    // The instance keeps what it compiled; we keep the function alone.
-    ajv.removeSchema(schema)
-    return { validate }
+    return { validate: ajv.compile(schema) }
   } catch (error) {
     const message =
       error instanceof Error ? error.message.replace(/^schema is invalid: /, '').split(', ')[0] : String(error)

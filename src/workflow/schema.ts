@@ -36,9 +36,10 @@ const name = (what: string) =>
 const whole = (min: number, max: number) => z.int().min(min).max(max)
 
 const backend = z.enum(['codegen', 'simulated']).describe('Where the agent runs')
+const REPOSITORY = 'must be owner/name, or the id of a repository'
 const repository = z
-  .union([z.string().regex(/^\S{1,200}$/), whole(1, Number.MAX_SAFE_INTEGER)], {
-    error: 'must be owner/name, or the id of a repository',
+  .union([z.string().regex(/^\S{1,200}$/, { error: REPOSITORY }), whole(1, Number.MAX_SAFE_INTEGER)], {
+    error: REPOSITORY,
   })
   .describe('owner/name, or the id of a repository')
 const model = text('name a model').describe('Model of the agent; the default is the account’s')

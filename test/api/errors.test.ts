@@ -5,7 +5,7 @@ import {
   CommandRefusedError,
   DataFolderError,
   NotFoundError,
-  TroupeError,
+  type TroupeError,
   UsageError,
   WorkflowError,
 } from '../../src/domain/errors.ts'

@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { NOON, record, runView, taskView } from '../support/fake-orchestrator.ts'
 import { type ControlFixture, serveControl } from '../support/control-socket.ts'
+import { NOON, record, runView, taskView } from '../support/fake-orchestrator.ts'
 
 const RUN = 'run_1'
 
@@ -36,7 +36,7 @@ describe('the routes', () => {
     const fixture = await serveControl({ attached: false })
     const waiting = ask(fixture, 'GET', '/v1/runs')
     expect(await ask(fixture, 'GET', '/healthz')).toEqual({ status: 200, body: { status: 'ok', pid: process.pid } })
-    fixture.control.attach(fixture.orchestrator)
+    fixture.control.attach(fixture.orchestrator, fixture.orchestrator.reader())
     expect(await waiting).toEqual({ status: 200, body: { runs: [] } })
   })
 

@@ -58,7 +58,13 @@ async function withRun() {
 describe('the client of the control socket', () => {
   it('starts and resumes runs with exactly what it was given', async () => {
     const { client, orchestrator, control } = await withRun()
-    const settings = { backend: 'simulated', limits: { 'codegen.create': 'none' as const }, graceMs: 0, speed: 60, seed: 7 }
+    const settings = {
+      backend: 'simulated',
+      limits: { 'codegen.create': 'none' as const },
+      graceMs: 0,
+      speed: 60,
+      seed: 7,
+    }
     const run = await client.start(WORKFLOW, { request: 'y' }, settings)
     expect(await client.resume(RUN)).toEqual([RUN])
     expect(await client.resume(undefined, { yes: true })).toEqual([RUN, run])
@@ -87,7 +93,9 @@ describe('the client of the control socket', () => {
 
   it('throws what the orchestrator threw', async () => {
     const { client } = await withRun()
-    await expect(client.view('run_2')).rejects.toEqual(new NotFoundError('Run run_2', 'troupe runs lists those that do.'))
+    await expect(client.view('run_2')).rejects.toEqual(
+      new NotFoundError('Run run_2', 'troupe runs lists those that do.'),
+    )
     const refused = new CommandRefusedError(`${RUN} execute[0]`, 'adopt', 'running', [])
     await expect(client.commandTask(RUN, 'execute[0]', { type: 'adopt' })).rejects.toEqual(refused)
   })

@@ -33,7 +33,7 @@ export async function serveControl({ attached = true } = {}): Promise<ControlFix
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
   })
-  if (attached) control.attach(orchestrator)
+  if (attached) control.attach(orchestrator, orchestrator.reader())
   await new Promise<void>((resolve) => control.server.listen(socketPath, resolve))
   const kill = async () => {
     if (!control.server.listening) return

@@ -2,7 +2,7 @@ import type { LogEntry } from '../../src/domain/backend.ts'
 import type { CommandReply, RunCommand, TaskCommand } from '../../src/domain/command.ts'
 import { CommandRefusedError, NotFoundError } from '../../src/domain/errors.ts'
 import type { JsonObject } from '../../src/domain/json.ts'
-import type { Orchestrator, RunOutcome, RunSettings } from '../../src/domain/orchestration.ts'
+import type { DataFolderReader, Orchestrator, RunOutcome, RunSettings } from '../../src/domain/orchestration.ts'
 import type { RunRecord } from '../../src/domain/record.ts'
 import type { RunSummary, RunView, TaskResult, TaskView } from '../../src/domain/views.ts'
 import type { Workflow } from '../../src/domain/workflow.ts'
@@ -51,6 +51,7 @@ export class FakeOrchestrator implements Orchestrator {
   /** Called when a run was started or resumed. */
   onBegun: (run: string) => void = () => undefined
   readonly #runs = new Map<string, FakeRun>()
+  readonly #forgotten = new Map<string, FakeRun>()
   readonly #listeners = new Set<(run: string, records: readonly RunRecord[]) => void>()
   #started = 0
 
@@ -140,7 +141,7 @@ export class FakeOrchestrator implements Orchestrator {
 
   async records(run: string, after: number, limit = 1000): Promise<readonly RunRecord[]> {
     await this.beforeRecords()
-    return this.#find(run).records.slice(after, after + limit)
+    return (this.#forgotten.get(run) ?? this.#find(run)).records.slice(after, after + limit)
   }
 
   subscribe(listener: (run: string, records: readonly RunRecord[]) => void): () => void {
@@ -175,6 +176,22 @@ export class FakeOrchestrator implements Orchestrator {
 
   async close(): Promise<void> {
     this.closed = true
+  }
+
+  /** A reader of the same runs, and of those that were put aside with {@link forget}. */
+  reader(): DataFolderReader {
+    return {
+      runs: async () => this.runs(),
+      view: async (run) => this.#forgotten.get(run)?.view ?? this.view(run),
+      records: (run, after, limit) => this.records(run, after, limit),
+      result: (run, task) => this.result(run, task),
+    }
+  }
+
+  /** Leaves a run on the disk without carrying it. */
+  forget(run: string): void {
+    this.#forgotten.set(run, this.#find(run))
+    this.#runs.delete(run)
   }
 
   #find(run: string): FakeRun {

@@ -65,6 +65,12 @@ export interface CodegenPage<T> {
   readonly sentAt: number
 }
 
+/** Whether nothing follows the page, of which `read` items have been read in all. A server may give fewer than asked for. */
+export function isLastPage(page: CodegenPage<unknown>, read: number): boolean {
+  if (page.items.length === 0) return true
+  return page.total === null ? page.items.length < page.limit : read >= page.total
+}
+
 /** Which runs of an organization are listed. */
 export interface ListRunsQuery {
   readonly skip: number

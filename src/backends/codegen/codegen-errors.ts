@@ -87,6 +87,11 @@ export function brokenConnection(call: CallFacts, error: unknown, token: string)
   return new BackendError(message, { kind: 'unknown-outcome', retryable: true, certain: false, cause: error })
 }
 
+/** Credentials concern the whole account: every other failure may be told as an unknown. */
+export function isAuth(error: unknown): boolean {
+  return error instanceof BackendError && error.kind === 'auth'
+}
+
 function failed(call: CallFacts, reason: string): string {
   return `Codegen could not ${call.action}: ${reason}.`.replace(/\.\.$/, '.')
 }

@@ -1,9 +1,11 @@
+import pLimit from 'p-limit'
 import type { AgentRunRef, FindResult } from '../../domain/backend.ts'
 import { BackendError } from '../../domain/errors.ts'
 import { type AttemptKey, formatKey } from '../../domain/ids.ts'
 import { untilAborted } from './abortable.ts'
-import { type CodegenClient, PAGE_SIZE } from './codegen-client.ts'
-import { isAuth, readFirstMark } from './codegen-logs.ts'
+import { type CodegenClient, isLastPage, PAGE_SIZE } from './codegen-client.ts'
+import { isAuth } from './codegen-errors.ts'
+import { readFirstMark } from './codegen-logs.ts'
 import { isKeyMetadata } from './codegen-order.ts'
 import type { CodegenRun } from './codegen-schemas.ts'
 
@@ -28,7 +30,6 @@ const MOST_LOGS = 20
 const MOST_REMEMBERED = 2000
 
 interface Question {
-  readonly key: AttemptKey
   readonly since: number
   readonly signal: AbortSignal
   resolve(runs: RecentRuns): void
@@ -48,6 +49,8 @@ export function createRunFinder(options: RunFinderOptions): FindRun {
   const walk = createSharedWalk(options)
   /** Run id -> key that its first message names, or '' for none. */
   const marks = new Map<string, string>()
+  /** One after the other: the next finds in `marks` what the first has read. */
+  const oneByOne = pLimit(1)
 
   const byMark = async (recent: RecentRuns, key: AttemptKey, since: number, signal: AbortSignal) => {
     const unmarked = recent.runs.filter((run) => run.metadata === null || Object.keys(run.metadata).length === 0)
@@ -63,11 +66,12 @@ export function createRunFinder(options: RunFinderOptions): FindRun {
 
   return async (key, since, signal) => {
     try {
-      const recent = await walk(key, since - CLOCK_MARGIN_MS, signal)
+      const recent = await walk(since - CLOCK_MARGIN_MS, signal)
       const inRange = recent.runs.filter((run) => (run.createdAt ?? since) >= since - CLOCK_MARGIN_MS)
       let found = recent.runs.filter((run) => isKeyMetadata(run.metadata, key))
       if (found.length === 0) {
-        const marked = await byMark({ ...recent, runs: inRange }, key, since, signal)
+        const search = oneByOne(() => byMark({ ...recent, runs: inRange }, key, since, signal))
+        const marked = await untilAborted(search, signal)
         if (marked.found.length === 0 && marked.undecided > 0) {
           return unknown(
             `${marked.undecided} recent agent runs carry no metadata, and their logs do not tell whose they are`,
@@ -105,9 +109,9 @@ function createSharedWalk(options: RunFinderOptions) {
     }
     isWalking = false
   }
-  return (key: AttemptKey, since: number, signal: AbortSignal): Promise<RecentRuns> => {
+  return (since: number, signal: AbortSignal): Promise<RecentRuns> => {
     const answer = new Promise<RecentRuns>((resolve, reject) => {
-      waiting.push({ key, since, signal, resolve, reject })
+      waiting.push({ since, signal, resolve, reject })
     })
     // In a turn of its own, so that those who ask in one go walk together.
     if (!isWalking) void Promise.resolve().then(() => (isWalking ? undefined : walkAll()))
@@ -130,8 +134,7 @@ async function listSince(options: RunFinderOptions, since: number): Promise<Rece
     for (const run of page.items) runs.set(run.id, run)
     skip += page.items.length
     const oldest = page.items.findLast((run) => run.createdAt !== null)?.createdAt
-    const isLast = page.items.length < page.limit || (page.total !== null && skip >= page.total)
-    if (isLast || (oldest !== undefined && oldest !== null && oldest < since)) {
+    if (isLastPage(page, skip) || (oldest !== undefined && oldest !== null && oldest < since)) {
       return { runs: [...runs.values()], organization }
     }
   }

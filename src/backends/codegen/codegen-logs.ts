@@ -1,7 +1,8 @@
 import type { LogEntry } from '../../domain/backend.ts'
 import { BackendError } from '../../domain/errors.ts'
 import { type AttemptKey, findMark, formatKey } from '../../domain/ids.ts'
-import { type CodegenClient, PAGE_SIZE } from './codegen-client.ts'
+import { type CodegenClient, isLastPage, PAGE_SIZE } from './codegen-client.ts'
+import { isAuth } from './codegen-errors.ts'
 import type { CodegenLog } from './codegen-schemas.ts'
 
 /** Which run's log is read, at which organization. */
@@ -67,11 +68,6 @@ export async function readFirstMark(place: LogPlace, signal: AbortSignal): Promi
   return message === undefined ? 'unknown' : findMark(wholeText(message))?.key
 }
 
-/** Credentials concern the whole account: every other failure may be told as an unknown. */
-export function isAuth(error: unknown): boolean {
-  return error instanceof BackendError && error.kind === 'auth'
-}
-
 /** Pages of a log from its end. Entries written meanwhile push the rest down; what is shown again for that is left out. */
 async function* newestFirst(
   place: LogPlace,
@@ -87,7 +83,7 @@ async function* newestFirst(
     const again = page.total === null || lastTotal === null ? 0 : Math.max(0, page.total - lastTotal)
     yield page.items.slice(again)
     read += page.items.length
-    if (page.items.length < page.limit || (page.total !== null && read >= page.total)) return
+    if (isLastPage(page, read)) return
     lastTotal = page.total
   }
 }

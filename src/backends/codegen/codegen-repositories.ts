@@ -1,7 +1,7 @@
 import type { Clock } from '../../domain/clock.ts'
 import { BackendError } from '../../domain/errors.ts'
 import { shareAnswer } from './abortable.ts'
-import { type CodegenClient, PAGE_SIZE } from './codegen-client.ts'
+import { type CodegenClient, isLastPage, PAGE_SIZE } from './codegen-client.ts'
 
 /** The id of a repository given as `owner/name`, as a bare name, or as the id itself. */
 export type FindRepository = (repository: string, signal: AbortSignal) => Promise<number>
@@ -54,7 +54,7 @@ async function readListing(
       if (name !== null && !ids.has(name.toLowerCase())) ids.set(name.toLowerCase(), id)
     }
     skip += page.items.length
-    if (page.items.length < page.limit || (page.total !== null && skip >= page.total)) break
+    if (isLastPage(page, skip)) break
   }
   return { ids, at }
 }

@@ -68,6 +68,19 @@ describe('a create of unknown outcome', () => {
     expect(fake.count(/agent\/runs/)).toBe(3)
   })
 
+  it('is found although the server gives shorter pages than asked for', async () => {
+    const ours = { id: 1, status: 'ACTIVE', createdAt: date(0), metadata: metadata(KEY) }
+    const { find, fake } = setUp([...strangers(120, 119, 1), ours])
+    fake.intercept = ({ path }) => {
+      const skip = Number(/skip=(\d+)/.exec(path)?.[1] ?? Number.NaN)
+      if (Number.isNaN(skip)) return undefined
+      const items = fake.runs.slice(skip, skip + 50).map(({ id, metadata: own }) => ({ id, metadata: own }))
+      return json({ items, total: 120 })
+    }
+    expect((await find()).kind).toBe('found')
+    expect(fake.count(/agent\/runs/)).toBe(3)
+  })
+
   it('is found behind runs that arrive while the list is read', async () => {
     const ours = { id: 201, status: 'ACTIVE', createdAt: date(0), metadata: metadata(KEY) }
     const { find, fake } = setUp([...strangers(300, 99, 1), ours, ...strangers(200, 100, -9)])

@@ -1,0 +1,48 @@
+import { NotFoundError } from '../domain/errors.ts'
+import type { DataFolderReader, Orchestrator, RunOutcome } from '../domain/orchestration.ts'
+import type { RunView } from '../domain/views.ts'
+import { isFinalState } from '../machines/public-state.ts'
+
+/** The views of all runs of a folder: an orchestrator knows only those that it carries. */
+export interface RunViews {
+  /** A run that the orchestrator carries; undefined for any other. */
+  carried(run: string): RunView | undefined
+  /** Any run; one that is not carried is read from the disk. Throws NotFoundError. */
+  read(run: string): Promise<RunView>
+  /** How things stand once nothing can progress by itself; at once for a run that has ended. Throws NotFoundError. */
+  outcome(run: string, signal?: AbortSignal): Promise<RunOutcome>
+}
+
+/** What the outside is served from. */
+export interface Served {
+  readonly orchestrator: Orchestrator
+  readonly views: RunViews
+}
+
+/** Joins what an orchestrator carries and what a reader finds. */
+export function createRunViews(
+  orchestrator: Pick<Orchestrator, 'view' | 'settled'>,
+  reader: Pick<DataFolderReader, 'view'>,
+): RunViews {
+  const carried = (run: string) => {
+    try {
+      return orchestrator.view(run)
+    } catch (error) {
+      if (error instanceof NotFoundError) return undefined
+      throw error
+    }
+  }
+  return {
+    carried,
+    read: async (run) => carried(run) ?? reader.view(run),
+    outcome: async (run, signal) => {
+      const view = carried(run) ?? (await reader.view(run))
+      return isFinalState(view.status) ? outcomeOfEnded(view) : orchestrator.settled(run, signal)
+    },
+  }
+}
+
+/** The outcome of a run that has ended. */
+export function outcomeOfEnded({ run, status, reason }: RunView): RunOutcome {
+  return { run, status, exitCode: status === 'completed' ? 0 : 1, ...(reason === undefined ? {} : { reason }) }
+}

@@ -5,8 +5,18 @@ import type { JsonObject } from './domain/json.ts'
 import type { WaitingFor } from './domain/limiter.ts'
 import type { RunRecord } from './domain/record.ts'
 import type { PullRequest } from './domain/report.ts'
-import type { AttemptView, RunSummary } from './domain/views.ts'
+import type { RunSummary } from './domain/views.ts'
 import { isFinalState } from './machines/public-state.ts'
+
+/** What the records tell of one attempt. */
+export interface AttemptFacts {
+  readonly attempt: number
+  readonly startedAt: string
+  state: string
+  url: string | undefined
+  endedAt: string | undefined
+  failure: TaskFacts['failure']
+}
 
 /** What the records tell of one task. Mutable: the registry is the only writer, and a copy a record would be quadratic. */
 export interface TaskFacts {
@@ -15,16 +25,16 @@ export interface TaskFacts {
   since: string
   attempt: number
   startedAt: string
-  attempts: AttemptView[]
-  url?: string
-  pullRequests?: readonly PullRequest[]
-  endedAt?: string
-  waitingFor?: WaitingFor
-  failure?: Pick<Failure, 'kind' | 'message'>
-  reason?: string
-  note?: string
-  until?: string
-  progress?: number | string
+  readonly attempts: AttemptFacts[]
+  url: string | undefined
+  pullRequests: readonly PullRequest[] | undefined
+  endedAt: string | undefined
+  waitingFor: WaitingFor | undefined
+  failure: Pick<Failure, 'kind' | 'message'> | undefined
+  reason: string | undefined
+  note: string | undefined
+  until: string | undefined
+  progress: number | string | undefined
 }
 
 /** What the records tell of one run. */
@@ -115,7 +125,7 @@ function foldTask(facts: RunFacts, record: RunRecord, data: JsonObject): void {
   const state = record.to ?? ''
   let task = facts.tasks.get(id)
   if (task === undefined) {
-    task = { task: id, state, since: record.at, attempt: 0, startedAt: record.at, attempts: [] }
+    task = newTask(id, state, record.at)
     facts.tasks.set(id, task)
   } else if (id !== MANAGER) {
     count(facts, task.state, -1)
@@ -124,43 +134,59 @@ function foldTask(facts: RunFacts, record: RunRecord, data: JsonObject): void {
   foldAttempt(task, record, state, data)
   task.state = state
   task.since = record.at
-  delete task.waitingFor
-  delete task.until
-  delete task.reason
-  delete task.note
-  delete task.progress
-  if (typeof data['reason'] === 'string') task.reason = data['reason']
-  if (typeof data['note'] === 'string') task.note = data['note']
+  task.waitingFor = undefined
+  task.until = undefined
+  task.progress = undefined
+  task.reason = typeof data['reason'] === 'string' ? data['reason'] : undefined
+  task.note = typeof data['note'] === 'string' ? data['note'] : undefined
   const failure = data['failure'] as TaskFacts['failure']
   if (failure !== undefined) task.failure = { kind: failure.kind, message: failure.message }
-  else if (state === 'completed') delete task.failure
+  else if (state === 'completed') task.failure = undefined
   const outcome = data['outcome'] as { pullRequests?: readonly PullRequest[] } | undefined
   if (outcome?.pullRequests !== undefined && outcome.pullRequests.length > 0) task.pullRequests = outcome.pullRequests
-  if (isFinalState(state)) task.endedAt = record.at
-  else delete task.endedAt
+  task.endedAt = isFinalState(state) ? record.at : undefined
+}
+
+/** Every field from the start: objects of one shape cost half. */
+function newTask(task: string, state: string, at: string): TaskFacts {
+  return {
+    task,
+    state,
+    since: at,
+    attempt: 0,
+    startedAt: at,
+    attempts: [],
+    url: undefined,
+    pullRequests: undefined,
+    endedAt: undefined,
+    waitingFor: undefined,
+    failure: undefined,
+    reason: undefined,
+    note: undefined,
+    until: undefined,
+    progress: undefined,
+  }
 }
 
 function foldAttempt(task: TaskFacts, record: RunRecord, state: string, data: JsonObject): void {
   const attempt = record.attempt ?? 1
-  if (attempt !== task.attempt) {
+  let facts = task.attempts.at(-1)
+  if (facts === undefined || attempt !== task.attempt) {
     task.attempt = attempt
-    delete task.url
-    task.attempts.push({ attempt, state, startedAt: record.at })
+    task.url = undefined
+    facts = { attempt, startedAt: record.at, state, url: undefined, endedAt: undefined, failure: undefined }
+    task.attempts.push(facts)
   }
-  const last = task.attempts.length - 1
-  const view = task.attempts[last]
-  if (view === undefined) return
-  const ref = data['ref'] as AgentRunRef | undefined
-  if (ref?.url !== undefined) task.url = ref.url
-  const failure = data['failure'] as AttemptView['failure']
+  facts.state = state
+  const url = (data['ref'] as AgentRunRef | undefined)?.url
+  if (url !== undefined) {
+    task.url = url
+    facts.url = url
+  }
+  const failure = data['failure'] as TaskFacts['failure']
+  if (failure !== undefined) facts.failure = { kind: failure.kind, message: failure.message }
   const ended = isFinalState(state) || state === 'recovering' || state === 'retrying' || state === 'escalated'
-  task.attempts[last] = {
-    ...view,
-    state,
-    ...(ref?.url === undefined ? {} : { url: ref.url }),
-    ...(failure === undefined ? {} : { failure: { kind: failure.kind, message: failure.message } }),
-    ...(ended && view.endedAt === undefined ? { endedAt: record.at } : {}),
-  }
+  if (ended) facts.endedAt ??= record.at
 }
 
 function foldProgress(task: TaskFacts | undefined, data: JsonObject): void {
@@ -201,7 +227,7 @@ export function factsFromJson(json: JsonObject): RunFacts {
   }
   return {
     ...rest,
-    tasks: new Map(tasks.map((task) => [task.task, task])),
+    tasks: new Map(tasks.map((task) => [task.task, { ...newTask(task.task, task.state, task.since), ...task }])),
     counts: new Map(counts),
     expansions: new Map(expansions),
   }

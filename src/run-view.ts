@@ -1,10 +1,10 @@
 import { itemId, MANAGER } from './domain/ids.ts'
 import type { WaitingFor } from './domain/limiter.ts'
-import type { RunView, TaskView } from './domain/views.ts'
+import type { AttemptView, RunView, TaskView } from './domain/views.ts'
 import type { TaskSpec, Workflow } from './domain/workflow.ts'
 import { legalRunCommands, legalTaskCommands } from './machines/commands.ts'
 import { isFinalState } from './machines/public-state.ts'
-import { type RunFacts, summaryOf, type TaskFacts } from './registry.ts'
+import { type AttemptFacts, type RunFacts, summaryOf, type TaskFacts } from './registry.ts'
 
 /** What a process that holds the run knows beyond its records. */
 export interface LiveKnowledge {
@@ -90,7 +90,7 @@ function taskView(
     state: task.state,
     since: task.since,
     attempt: task.attempt,
-    attempts: task.attempts,
+    attempts: task.attempts.map(attemptView),
     ...(task.url === undefined ? {} : { url: task.url }),
     pullRequests: task.pullRequests ?? [],
     startedAt: task.startedAt,
@@ -100,6 +100,17 @@ function taskView(
     ...(task.progress === undefined ? {} : { progress: task.progress }),
     ...(why === undefined ? {} : { why }),
     commands: isFinalState(facts.status) ? [] : legalTaskCommands(task.state),
+  }
+}
+
+function attemptView({ attempt, state, startedAt, url, endedAt, failure }: AttemptFacts): AttemptView {
+  return {
+    attempt,
+    state,
+    startedAt,
+    ...(url === undefined ? {} : { url }),
+    ...(endedAt === undefined ? {} : { endedAt }),
+    ...(failure === undefined ? {} : { failure }),
   }
 }
 

@@ -9,6 +9,9 @@ import type { RunContext } from './run-context.ts'
 /** A turn whose old COMPLETE still stands is looked up in the logs this often. */
 const STALE_TURN_MS = 10_000
 
+/** Why a watch stops its follower; one object, since making an error costs more than the watch. */
+const ENDED = new Error('The watch has ended')
+
 /** Follows an agent run until its backend says that it ended, or is paused or active again. Failing reads prove nothing (I7). */
 export const watchAgentRun =
   (run: RunContext): Effect<WatchInput, WatchOutput> =>
@@ -35,7 +38,7 @@ export const watchAgentRun =
       }
     } finally {
       sign.stop()
-      stop.abort()
+      stop.abort(ENDED)
       signal.removeEventListener('abort', onAbort)
     }
   }

@@ -36,7 +36,8 @@ export function createRunViews(
     carried,
     read: async (run) => carried(run) ?? reader.view(run),
     outcome: async (run, signal) => {
-      const view = carried(run) ?? (await reader.view(run))
+      if (carried(run)) return orchestrator.settled(run, signal)
+      const view = await reader.view(run)
       return isFinalState(view.status) ? outcomeOfEnded(view) : orchestrator.settled(run, signal)
     },
   }

@@ -8,6 +8,9 @@ export const STREAM_PROTOCOL = 'troupe.v1'
 /** Where the stream lives. */
 export const STREAM_PATH = '/v1/stream'
 
+/** Close codes of the stream, beside those of the protocol itself. */
+export const STREAM_CLOSED = { tooSlow: 4008, ending: 1001 } as const
+
 const id = z.string().min(1).max(100)
 
 const clientMessage = z.discriminatedUnion('type', [

@@ -2,6 +2,7 @@ import type { RunOutcome } from '../domain/orchestration.ts'
 import type { CliContext } from './context.ts'
 import { dataDirOf } from './data-dir.ts'
 import { resolveRun } from './folder-access.ts'
+import { troupeLine } from './next-commands.ts'
 import { listenForStop, untilStopped } from './stop-request.ts'
 import { escapeLine } from './terminal-text.ts'
 import { withOrchestrator } from './with-orchestrator.ts'
@@ -29,7 +30,9 @@ export async function cancelCommand(
       },
     )
     if (outcome) return sayOutcome(context, outcome)
-    context.stderr.write(`Stopped. The cancel is durable: go on with troupe resume ${told ?? name}\n`)
+    context.stderr.write(
+      `Stopped. The cancel is durable: go on with ${troupeLine(`resume ${told ?? name}`, dataDir)}\n`,
+    )
     return stop.exitCode()
   } finally {
     stop.dispose()

@@ -46,7 +46,7 @@ async function beginRuns({ orchestrator, views, admission }: FolderHold, pursuit
   })
   try {
     const runs = await admission.admit(() => pursuit.begin(orchestrator))
-    if (progress.begun) return
+    if (progress.begun) return output.note('The process that carried this has ended: this one goes on.')
     const begun = await Promise.all(runs.map((run) => views.read(run)))
     const after = ({ run, seq }: RunView) => (pursuit.verb === 'started' ? 0 : (firstSeqs.get(run) ?? seq + 1) - 1)
     progress.begin(new Map(begun.map((view) => [view.run, after(view)])))
@@ -84,7 +84,9 @@ async function settleAll(hold: FolderHold, pursuit: Pursuit): Promise<void> {
   const settle = async (run: string) => {
     const outcome = await views.outcome(run)
     outcomes.set(run, outcome)
-    if (isFinalState(outcome.status)) await finish(hold, pursuit, outcome)
+    if (!isFinalState(outcome.status) || !progress.unfinished().includes(run)) return
+    await finish(hold, pursuit, outcome)
+    sayWhatIsLeft(hold, pursuit)
   }
   const carried = () => new Set([...progress.unfinished(), ...admission.carried()])
   for (;;) {
@@ -100,7 +102,7 @@ async function settleAll(hold: FolderHold, pursuit: Pursuit): Promise<void> {
 }
 
 /** Shows the end of a run of ours, once all its records were shown. */
-async function finish({ views, admission }: FolderHold, pursuit: Pursuit, outcome: RunOutcome): Promise<void> {
+async function finish({ views }: FolderHold, pursuit: Pursuit, outcome: RunOutcome): Promise<void> {
   const { progress, output, stop } = pursuit
   const isOurs = () => progress.unfinished().includes(outcome.run)
   if (!isOurs()) return
@@ -109,10 +111,14 @@ async function finish({ views, admission }: FolderHold, pursuit: Pursuit, outcom
   if (stop.signal.aborted || !isOurs()) return
   progress.finish(outcome.run, outcome.exitCode)
   output.finished(view, outcome)
-  const others = admission.carried().filter((run) => !isFinalState(views.carried(run)?.status ?? 'completed'))
-  if (progress.unfinished().length === 0 && others.length > 0) {
-    output.note(`This process goes on for what else was begun through it: ${others.join(', ')}.`)
-  }
+}
+
+/** Says why the process does not end although what it was started for has. */
+function sayWhatIsLeft({ views, admission }: FolderHold, { progress, output }: Pursuit): void {
+  const isOther = (run: string) => !progress.runs().includes(run) && !isFinalState(views.carried(run)?.status ?? '')
+  const others = admission.carried().filter(isOther)
+  if (progress.unfinished().length > 0 || others.length === 0) return
+  output.note(`This process goes on for what else was begun through it: ${others.join(', ')}.`)
 }
 
 function seqsOf(views: RunViews, runs: Iterable<string>): string {

@@ -23,9 +23,7 @@ export function renderShow(view: RunView, frame: SummaryFrame): readonly string[
     '',
     ...[...manager, ...rowsOf(view)].flatMap((task) => taskLines(view, task, frame)),
     ...alertLines(view, frame),
-    '',
-    'Next:',
-    ...nextCommands(view, frame.dataDir).map((command) => `  ${command}`),
+    ...nextLines(view, frame),
   ]
 }
 
@@ -51,6 +49,11 @@ function taskLines(view: RunView, task: TaskView, { now, paint }: SummaryFrame):
 function waitingLine(waiting: NonNullable<TaskView['waitingFor']>, now: number): string {
   const until = waiting.until === undefined ? '' : `, until ${new Date(waiting.until).toISOString()}`
   return `since ${new Date(waiting.since).toISOString()} (${formatElapsed(now - waiting.since)})${until}`
+}
+
+function nextLines(view: RunView, { dataDir }: SummaryFrame): readonly string[] {
+  const commands = nextCommands(view, dataDir)
+  return commands.length === 0 ? [] : ['', 'Next:', ...commands.map((command) => `  ${command}`)]
 }
 
 function alertLines(view: RunView, { paint }: SummaryFrame): readonly string[] {

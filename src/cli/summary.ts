@@ -1,7 +1,7 @@
 import type { RunOutcome } from '../domain/orchestration.ts'
 import type { RunView, TaskView } from '../domain/views.ts'
 import type { Paint } from './colours.ts'
-import { nextCommands } from './next-commands.ts'
+import { nextCommands, troupeLine } from './next-commands.ts'
 import { glyphOf, styleOf } from './state-style.ts'
 import { renderTable } from './table.ts'
 import { agentsOf, elapsedOf, progressOf, reasonOf } from './task-rows.ts'
@@ -44,6 +44,7 @@ export function renderSummary(
     ...(reason === undefined ? [] : [frame.paint(escapeLine(reason), 'yellow')]),
     '',
     'Next:',
+    `  ${troupeLine(`show ${view.run}`, frame.dataDir)}`,
     ...nextCommands(view, frame.dataDir).map((command) => `  ${command}`),
   ]
 }

@@ -2,6 +2,7 @@ import type { CommandReply, RunCommand } from '../domain/command.ts'
 import type { CliContext } from './context.ts'
 import { dataDirOf } from './data-dir.ts'
 import { resolveRun } from './folder-access.ts'
+import { troupeLine } from './next-commands.ts'
 import { escapeLine } from './terminal-text.ts'
 import { withOrchestrator } from './with-orchestrator.ts'
 
@@ -30,6 +31,5 @@ export function sayTaken(
 ): void {
   const subject = reply.task === undefined ? reply.run : `${reply.run} ${reply.task}`
   stdout.write(escapeLine(`${subject}: ${command} taken (record ${reply.seq}), now ${reply.state}.`))
-  const folder = dataDir === '.troupe' ? '' : ` --data-dir ${dataDir}`
-  stdout.write(remote ? '\n' : ` Nothing runs now: go on with troupe resume ${reply.run}${folder}\n`)
+  stdout.write(remote ? '\n' : ` Nothing runs now: go on with ${troupeLine(`resume ${reply.run}`, dataDir)}\n`)
 }

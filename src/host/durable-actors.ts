@@ -11,6 +11,7 @@ import type { Effect } from '../domain/effect.ts'
 import { toFailure } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { ActorKind, HostPart } from '../domain/record.ts'
+import { failureOf } from '../machines/effects.ts'
 import { isFinalState, publicState } from '../machines/public-state.ts'
 import { TimerScheduler } from './timer-scheduler.ts'
 
@@ -41,6 +42,8 @@ export interface DurableActorsOptions {
   readonly durable: (actorId: string) => Promise<void>
   /** No effect starts before this resolves. */
   readonly gate: Promise<void>
+  /** Keys of context that are not journaled: whoever restores supplies them from where they came. */
+  readonly supplied?: readonly string[]
 }
 
 interface MachineSnapshot {
@@ -110,8 +113,8 @@ export class DurableActors {
   }
 
   /** Builds an actor from its last record; nothing is broadcast because of it (I12). Throws when the record does not fit the machine. */
-  restore(kind: ActorKind, id: string, logic: AnyStateMachine, host: HostPart): void {
-    const snapshot = reviveSnapshot(host)
+  restore(kind: ActorKind, id: string, logic: AnyStateMachine, host: HostPart, supplied: JsonObject = {}): void {
+    const snapshot = reviveSnapshot(host, supplied)
     const actor = createActor(logic, { id, input: undefined, snapshot, ...this.#family() })
     const revived = actor.getSnapshot() as unknown as MachineSnapshot & { error?: unknown }
     if (revived.status === 'error') throw revived.error ?? new Error('The snapshot does not fit the machine')
@@ -246,10 +249,20 @@ export class DurableActors {
     return {
       v: 1,
       n: entry.n,
-      snapshot: { value: snapshot.value as JsonObject, context: snapshot.context },
+      snapshot: { value: snapshot.value as JsonObject, context: this.#journaled(snapshot.context) },
       ...(Object.keys(owed).length === 0 ? {} : { owed }),
       ...(timers === undefined ? {} : { timers }),
     }
+  }
+
+  #journaled(context: JsonObject): JsonObject {
+    const { supplied } = this.#options
+    if (supplied === undefined) return context
+    const own: Record<string, JsonObject[string]> = {}
+    for (const key of Object.keys(context)) {
+      if (context[key] !== undefined && !supplied.includes(key)) own[key] = context[key]
+    }
+    return own
   }
 
   #effectLogic(name: string, effect: ProvidedEffect | undefined) {
@@ -267,7 +280,8 @@ export class DurableActors {
         return this.#closed ? NEVER : output
       } catch (error) {
         if (this.#closed || signal.aborted) return NEVER
-        throw toFailure(error)
+        // A plain failure says all there is to say; toFailure reads errors alone.
+        throw error instanceof Error ? toFailure(error) : failureOf(error)
       }
     })
   }
@@ -278,7 +292,7 @@ function inputOf(child: AnyActorRef): unknown {
 }
 
 /** The form in which `createActor` takes a snapshot whose owed effects are to start again. */
-function reviveSnapshot(host: HostPart): Snapshot<unknown> {
+function reviveSnapshot(host: HostPart, supplied: JsonObject): Snapshot<unknown> {
   const children = Object.fromEntries(
     Object.entries(host.owed ?? {}).map(([id, [src, input]]) => [
       id,
@@ -291,7 +305,7 @@ function reviveSnapshot(host: HostPart): Snapshot<unknown> {
     output: undefined,
     error: undefined,
     value,
-    context: structuredClone(context),
+    context: { ...structuredClone(context), ...supplied },
     children,
     historyValue: {},
   } as unknown as Snapshot<unknown>

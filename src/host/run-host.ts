@@ -73,6 +73,8 @@ export class RunHost {
       onTransition: (transition) => this.#record(transition),
       durable: (actor) => this.#durable(actor),
       gate: options.ports.gate,
+      // What comes from the workflow and the settings need not be in every line, and may change at a resume.
+      supplied: ['policy'],
     })
     const { effects } = options.ports
     const shared = this.#agentActions()
@@ -167,7 +169,11 @@ export class RunHost {
   async command(command: RunCommand): Promise<CommandReply> {
     const legal = legalRunCommands(this.status)
     if (!legal.includes(command.type)) throw new CommandRefusedError(this.run, command.type, this.status, legal)
-    const asked = this.append('command', { kind: 'supervisor', id: SUPERVISOR }, { data: { ...command, command: command.type } as JsonObject })
+    const asked = this.append(
+      'command',
+      { kind: 'supervisor', id: SUPERVISOR },
+      { data: { ...command, command: command.type } as JsonObject },
+    )
     const reason: PauseReason = { kind: 'person', message: 'Paused by a person' }
     this.actors.send(SUPERVISOR, command.type === 'pause' ? pauseEvent(reason) : { type: `run.${command.type}` })
     const seq = this.#caused(asked)
@@ -219,9 +225,15 @@ export class RunHost {
     return Math.min(asked + 1, this.projection.seq)
   }
 
+  #supplied(kind: ActorKind, id: string): JsonObject {
+    const { ports } = this.#options
+    const input = (kind === 'manager' ? ports.managerInput() : ports.agentInput(id)) as JsonObject
+    return { policy: input['policy'] }
+  }
+
   #restoreActor(kind: ActorKind, id: string, host: HostPart, attempt: number): void {
     try {
-      this.actors.restore(kind, id, this.#logic[kind], host)
+      this.actors.restore(kind, id, this.#logic[kind], host, this.#supplied(kind, id))
     } catch (error) {
       const reason = `Its record could not be read back: ${error instanceof Error ? error.message : String(error)}`
       this.actors.forget(id)

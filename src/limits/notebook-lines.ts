@@ -11,7 +11,7 @@ export interface PastBucket {
 }
 
 /** A call that was sent: `id` is unique in its file until the file is opened anew. */
-export interface SentLine {
+interface SentLine {
   readonly s: number
   readonly b: readonly string[]
   readonly t: number
@@ -20,20 +20,20 @@ export interface SentLine {
 }
 
 /** The answer of call `a` arrived at `t`. */
-export interface AnswerLine {
+interface AnswerLine {
   readonly a: number
   readonly t: number
 }
 
 /** A call whose answer arrived at `d`, in one line. */
-export interface DoneLine {
+interface DoneLine {
   readonly d: number
   readonly b: readonly string[]
   readonly w: number
 }
 
 /** At `t` the bucket `c` was closed until `u`, after `n` refusals in a row. */
-export interface ClosedLine {
+interface ClosedLine {
   readonly c: string
   readonly t: number
   readonly u: number

@@ -28,12 +28,12 @@ export interface RunTurn {
 }
 
 /** 0 waited long, 1 high, 2 normal, 3 low. */
-export type Rank = 0 | 1 | 2 | 3
+type Rank = 0 | 1 | 2 | 3
 
 const RANKS: Readonly<Record<Priority, Rank>> = { high: 1, normal: 2, low: 3 }
 
 /** What becomes of a request. */
-export interface WaiterFate {
+interface WaiterFate {
   readonly onWait: ((waiting: WaitingFor) => void) | undefined
   /** Takes what it needs, which is free. */
   grant(): void

@@ -524,6 +524,7 @@ export const agentMachine = machine.createMachine({
             },
             doubtful: {
               on: {
+                'task.cancel': { target: '#agent.cancelling', actions: assign({ doubt: true }) },
                 'task.wait': { target: '#agent.live.creating.reconciling', actions: assign({ reason: undefined }) },
                 'task.adopt': { target: '#agent.live.creating.reconciling', actions: assign({ reason: undefined }) },
               },

@@ -133,6 +133,12 @@ const silent = {
   actions: [giveUp, machine.assign({ reason: 'The manager did not answer in time; the run goes on without it' })],
 } as const
 
+/** A run that is over pays for no further manager. */
+const overWhileFailed = {
+  target: '#manager.failed',
+  actions: machine.assign({ reason: 'The manager had failed when the run ended' }),
+} as const
+
 export const managerMachine = machine.createMachine({
   id: 'manager',
   context: ({ input }) => ({
@@ -349,6 +355,7 @@ export const managerMachine = machine.createMachine({
               actions: assign({ reason: 'The manager failed; the run goes on without it' }),
             },
           },
+          on: { 'manager.finish': overWhileFailed },
         },
         retrying: {
           after: {
@@ -359,6 +366,9 @@ export const managerMachine = machine.createMachine({
                 tries: context.tries + 1,
                 refusals: 0,
                 turn: 1,
+                // A new agent run knows nothing of what the one before was told.
+                toldUpTo: 0,
+                upTo: 0,
                 final: false,
                 ref: undefined,
                 intentAt: undefined,
@@ -366,12 +376,7 @@ export const managerMachine = machine.createMachine({
               })),
             },
           },
-          on: {
-            'manager.finish': {
-              target: '#manager.failed',
-              actions: assign({ reason: 'The manager had failed when the run ended' }),
-            },
-          },
+          on: { 'manager.finish': overWhileFailed },
         },
       },
     },

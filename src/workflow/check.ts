@@ -1,19 +1,31 @@
 import { RESERVED_IDS } from '../domain/ids.ts'
+import type { Workflow } from '../domain/workflow.ts'
 import { checkNeeds } from './check-needs.ts'
 import { checkTemplates } from './check-templates.ts'
+import { completeWorkflow } from './complete.ts'
 import { parseForEach, pathIsNoList } from './for-each.ts'
 import { checkInputValue } from './inputs.ts'
 import { checkSchema } from './output-schema.ts'
 import type { ProblemList } from './problems.ts'
-import type { TaskDraft, WorkflowDraft } from './shape.ts'
+import type { WorkflowDefinition } from './schema.ts'
+import { checkShape, type TaskDraft, type WorkflowDraft } from './shape.ts'
 import { suggest } from './suggestion.ts'
 
+/** Checks a workflow as it is written and completes it. Throws WorkflowError with every mistake at once. */
+export function checkWorkflow(value: unknown, problems: ProblemList): Workflow {
+  const draft = checkShape(value, problems)
+  checkMeaning(draft, problems)
+  problems.throwIfAny()
+  // With no mistake found, the value is what the schema describes.
+  return completeWorkflow(value as WorkflowDefinition)
+}
+
 /** Checks what a workflow means, after its shape: everything that is well formed, even when other parts are not. */
-export function checkMeaning(draft: WorkflowDraft, problems: ProblemList): void {
+function checkMeaning(draft: WorkflowDraft, problems: ProblemList): void {
   if (draft.noTasks) problems.add(['tasks'], 'is empty; a workflow has at least one task')
   checkInputs(draft, problems)
   const byId = new Map(draft.tasks.map((task) => [task.id, task]))
-  const resources = draft.resourceNames
+  const resources = draft.resourceNames === undefined ? undefined : new Set(draft.resourceNames)
   checkUses(draft.defaults.uses, ['defaults', 'uses'], resources, problems)
   for (const task of draft.tasks) {
     if (RESERVED_IDS.includes(task.id)) {
@@ -41,15 +53,19 @@ function checkInputs(draft: WorkflowDraft, problems: ProblemList): void {
 function checkUses(
   uses: readonly string[] | undefined,
   path: readonly string[],
-  resources: readonly string[] | undefined,
+  resources: ReadonlySet<string> | undefined,
   problems: ProblemList,
 ): void {
   if (uses === undefined || resources === undefined) return
+  const seen = new Set<string>()
   for (const [index, name] of uses.entries()) {
-    if (!resources.includes(name)) {
-      const hint = resources.length === 0 ? '; declare it under resources, with its capacity' : suggest(name, resources)
+    if (seen.has(name)) problems.add([...path, index], `'${name}' is named twice`)
+    else if (!resources.has(name)) {
+      const hint =
+        resources.size === 0 ? '; declare it under resources, with its capacity' : suggest(name, [...resources])
       problems.add([...path, index], `'${name}' is not a declared resource${hint}`)
-    } else if (uses.indexOf(name) !== index) problems.add([...path, index], `'${name}' is named twice`)
+    }
+    seen.add(name)
   }
 }
 

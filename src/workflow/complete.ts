@@ -18,11 +18,14 @@ const TIMEOUT = '45m'
 const STUCK_AFTER = '15m'
 const MANAGER_TIMEOUT = '10m'
 const REPORT_EVERY = '5m'
+/** Shared by all tasks that have none of something: there may be 50,000. */
+const NONE: readonly string[] = []
 const RETRY = { attempts: 3, delay: '2s', factor: 2, maxDelay: '5m', onTimeout: false }
 
 /** A checked definition with every default filled in and every duration in ms. */
 export function completeWorkflow(given: WorkflowDefinition): Workflow {
   const { description, manager, budget = {}, defaults = {} } = given
+  const retry = completeRetry(defaults.retry, undefined)
   return {
     name: given.name,
     ...present({ description }),
@@ -37,7 +40,7 @@ export function completeWorkflow(given: WorkflowDefinition): Workflow {
     }),
     roles: { default: DEFAULT_ROLE_LINE, ...given.roles },
     ...(manager === undefined ? {} : { manager: completeManager(manager, defaults) }),
-    tasks: Object.entries(given.tasks).map(([id, task]) => completeTask(id, task, defaults)),
+    tasks: Object.entries(given.tasks).map(([id, task]) => completeTask(id, task, defaults, retry)),
   }
 }
 
@@ -73,21 +76,21 @@ function completeManager(given: ManagerDefinition, defaults: TaskDefaults): Mana
   }
 }
 
-function completeTask(id: string, task: TaskDefinition, defaults: TaskDefaults): TaskSpec {
+function completeTask(id: string, task: TaskDefinition, defaults: TaskDefaults, retry: RetryPolicy): TaskSpec {
   const given = { ...defaults, ...present(task) }
   const forEach = task.forEach === undefined ? undefined : parseForEach(task.forEach)
   const { estimate } = given
   return {
     id,
     prompt: task.prompt,
-    needs: [...(task.needs ?? [])],
+    needs: task.needs === undefined ? NONE : [...task.needs],
     maxItems: given.maxItems ?? MAX_ITEMS,
     backend: given.backend ?? 'codegen',
     priority: given.priority ?? 'normal',
-    uses: [...(given.uses ?? [])],
+    uses: given.uses === undefined ? NONE : [...given.uses],
     timeoutMs: toMs(given.timeout ?? TIMEOUT),
     stuckAfterMs: toMs(given.stuckAfter ?? STUCK_AFTER),
-    retry: completeRetry(defaults.retry, task.retry),
+    retry: task.retry === undefined ? retry : completeRetry(defaults.retry, task.retry),
     onFailure: given.onFailure ?? 'escalate',
     ...present({
       role: task.role,
@@ -116,8 +119,11 @@ function completeRetry(defaults: TaskDefaults['retry'], task: TaskDefinition['re
 }
 
 function completeSimulate(given: SimulateDefinition | undefined): JsonObject | undefined {
-  const { duration, ...rest } = present(given ?? {})
-  const simulate: JsonObject = { ...present({ durationMs: toMs(duration) }), ...rest }
+  const simulate: Record<string, JsonObject[string]> = {}
+  for (const [key, value] of Object.entries(given ?? {})) {
+    if (key === 'duration') simulate['durationMs'] = toMs(String(value))
+    else if (value !== undefined) simulate[key] = value as JsonObject[string]
+  }
   return Object.keys(simulate).length === 0 ? undefined : simulate
 }
 
@@ -133,10 +139,13 @@ function toText(value: string | number | undefined): string | undefined {
 
 type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
 
-/** The object without what is undefined. */
+/** The object without what is undefined. Adds and never deletes: objects of equal keys then share one shape in memory. */
 function present<T extends object>(object: T): Present<T> {
-  const result: Present<T> = { ...object } as Present<T>
-  for (const key of Object.keys(object) as (keyof T)[]) if (object[key] === undefined) delete result[key]
+  const result: Present<T> = {}
+  for (const key of Object.keys(object) as (keyof T)[]) {
+    const value = object[key]
+    if (value !== undefined) result[key] = value as Exclude<T[keyof T], undefined>
+  }
   return result
 }
 

@@ -3,7 +3,7 @@ import { WorkflowError } from '../domain/errors.ts'
 import type { Condition } from '../domain/workflow.ts'
 import { analyseTemplate, type TemplateScope } from './template.ts'
 import { engine } from './template-engine.ts'
-import { type Read, readsOfToken } from './template-reads.ts'
+import { placesIn, type Read, readsOfToken } from './template-reads.ts'
 
 const COMPARISONS = ['==', '!=', '<', '>', '<=', '>=', 'contains']
 const MAX_LENGTH = 10_000
@@ -76,7 +76,8 @@ function analyse(source: string): ConditionAnalysis {
     const rest = tokenizer.end() ? '' : tokenizer.remaining()
     const mistake = mistakeIn(tokens, rest)
     if (mistake !== undefined) return { reads: [], mistake }
-    const reads = tokens.flatMap((token) => (TypeGuards.isValueToken(token) ? [...readsOfToken(token)] : []))
+    const placeOf = placesIn(source)
+    const reads = tokens.flatMap((token) => (TypeGuards.isValueToken(token) ? [...readsOfToken(token, placeOf)] : []))
     return { expression: new Expression(tokens), reads }
   } catch (error) {
     return { reads: [], mistake: `cannot be read (${error instanceof Error ? error.message : error}); ${HINT}` }

@@ -62,13 +62,12 @@ function compileText(text: string): Compiled {
   try {
     return { validate: ajv.compile(schema) }
   } catch (error) {
-    const message =
-      error instanceof Error ? error.message.replace(/^schema is invalid: /, '').split(', ')[0] : String(error)
-    return {
-      mistake: `is not a valid JSON Schema: ${String(message)
-        .replace(/^data\//, '')
-        .replaceAll('/', '.')}`,
-    }
+    const message = error instanceof Error ? error.message : String(error)
+    const [first = ''] = message.replace(/^schema is invalid: (data\/)?/, '').split(', ')
+    return { mistake: `is not a valid JSON Schema: ${first}` }
+  } finally {
+    // The instance would keep every schema, and refuse a second one with the same $id.
+    ajv.removeSchema(schema)
   }
 }
 

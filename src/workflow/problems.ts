@@ -16,7 +16,7 @@ export type Spot = 'key' | 'value' | TextPlace
 export type Locate = (path: Path, spot: Spot) => { readonly line: number; readonly column: number }
 
 /** `tasks.spec.needs[0]`. */
-export function formatPath(path: Path): string {
+function formatPath(path: Path): string {
   let text = ''
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`
@@ -57,6 +57,6 @@ export class ProblemList {
 }
 
 /** By position; the order of discovery where it is the same. */
-export function sortProblems(problems: readonly Problem[]): readonly Problem[] {
+function sortProblems(problems: readonly Problem[]): readonly Problem[] {
   return [...problems].sort((a, b) => a.line - b.line || a.column - b.column)
 }

@@ -2,7 +2,7 @@ import type { Json } from '../domain/json.ts'
 import { defuseMarks } from './build-prompt.ts'
 
 /** Most characters of one value of an agent inside another prompt. */
-export const MAX_QUOTED = 16_384
+const MAX_QUOTED = 16_384
 
 const INLINE = 200
 
@@ -10,7 +10,7 @@ const INLINE = 200
  * Text of an agent as data for a prompt: one short line in quotes, anything else between fence lines that the text cannot
  * close. Cut to `limit` characters, control characters and troupe's own marks taken out of it.
  */
-export function quoteText(text: string, options: { limit?: number; block?: boolean } = {}): string {
+function quoteText(text: string, options: { limit?: number; block?: boolean } = {}): string {
   const safe = defuse(text)
   if (options.block !== true && safe.length <= INLINE && !safe.includes('\n')) return JSON.stringify(safe)
   return fence(cutText(safe, options.limit ?? MAX_QUOTED))
@@ -29,7 +29,7 @@ export function quoteValue(value: Json | undefined, options: { limit?: number; b
 }
 
 /** The first `limit` characters, and how many were left out. Never splits a character in two. */
-export function cutText(text: string, limit: number): string {
+function cutText(text: string, limit: number): string {
   if (text.length <= limit) return text
   const code = text.charCodeAt(limit - 1)
   const end = code >= 0xd800 && code <= 0xdbff ? limit - 1 : limit

@@ -71,13 +71,11 @@ const simulateSchema = z.strictObject({
   pullRequests: whole(0, 100).optional().describe('How many pull requests it opens'),
 })
 
+/** The long form of an estimate. */
+export const estimateSchema = z.strictObject({ duration: duration.optional() })
+
 const estimate = z
-  .union([duration, z.strictObject({ duration: duration.optional() })], {
-    error: (issue) =>
-      typeof issue.input === 'object' && issue.input !== null && 'cost' in issue.input
-        ? 'cost is not supported by this version yet; write a duration only, such as 10m'
-        : `must be a duration; ${DURATION_HINT}`,
-  })
+  .union([duration, estimateSchema], { error: `must be a duration; ${DURATION_HINT}` })
   .describe('How long the work is thought to last; feeds priorities')
 
 const shared = {
@@ -95,7 +93,7 @@ const shared = {
     .enum(['high', 'normal', 'low'])
     .optional()
     .describe('Who starts first when slots are few; default normal'),
-  uses: z.array(z.string()).optional().describe('Resources the agent holds, one unit of each'),
+  uses: z.array(z.string()).max(100).optional().describe('Resources the agent holds, one unit of each'),
   timeout: duration.optional().describe('How long one attempt may last; default 45m'),
   stuckAfter: duration.optional().describe('Alert after no sign of life for this long; default 15m'),
   retry: retrySchema.optional(),
@@ -150,7 +148,7 @@ export const codegenLimitsSchema = z.strictObject({
   shared: rateLimit.optional(),
 })
 
-export const limitsSchema = z.strictObject({ codegen: codegenLimitsSchema.optional() })
+const limitsSchema = z.strictObject({ codegen: codegenLimitsSchema.optional() })
 
 export const budgetSchema = z.strictObject({
   agentRuns: whole(1, 1_000_000).optional().describe('Agent runs in all'),

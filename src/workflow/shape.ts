@@ -5,6 +5,7 @@ import {
   budgetSchema,
   codegenLimitsSchema,
   defaultsSchema,
+  estimateSchema,
   type ManagerDefinition,
   managerSchema,
   type TaskDefaults,
@@ -44,6 +45,7 @@ const NOT_YET = new Map<z.ZodType, Readonly<Record<string, string>>>([
   [workflowSchema, { alerts: 'alerts are shown in records and views for now' }],
   [taskSchema, { approval: 'nobody would be asked' }],
   [defaultsSchema, { approval: 'nobody would be asked' }],
+  [estimateSchema, { cost: 'write a duration only' }],
   [budgetSchema, { cost: 'limit agentRuns or duration', tokens: 'limit agentRuns or duration' }],
   [
     managerSchema,

@@ -14,12 +14,13 @@ import {
 } from 'yaml'
 import { type Problem, WorkflowError } from '../domain/errors.ts'
 import type { Json } from '../domain/json.ts'
+import { createPlaces, type Places } from './places.ts'
 import type { Locate } from './problems.ts'
-import { createLocator, createPlaces, type Places } from './source-position.ts'
+import { createLocator } from './source-position.ts'
 import { readNode } from './source-value.ts'
 
 /** A workflow file may have this many bytes. */
-export const MAX_FILE_BYTES = 4 * 1024 * 1024
+const MAX_FILE_BYTES = 4 * 1024 * 1024
 
 const MAX_STACK = 200
 const MAX_SYNTAX_PROBLEMS = 50
@@ -60,12 +61,17 @@ type ParsedDocument = Document.Parsed<ParsedNode, true>
 function parse(file: string, text: string, place: Places): ParsedDocument {
   const composer = new Composer({ uniqueKeys: false, keepSourceTokens: false, prettyErrors: false, stringKeys: false })
   const documents: ParsedDocument[] = []
+  // Each syntax error is an Error: with its stack, a file of a million of them takes a quarter of a minute.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
   try {
     for (const token of tokens(file, text, place)) documents.push(...composer.next(token))
     documents.push(...composer.end(true, text.length))
   } catch (error) {
     if (error instanceof RangeError) throw refuse(file, 'is nested too deeply')
     throw error
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
   const [document, second] = documents
   if (second !== undefined) throw severalDocuments(file, place(second.range[0]))

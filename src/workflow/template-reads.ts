@@ -9,6 +9,7 @@ import {
   Value,
   type ValueToken,
 } from 'liquidjs'
+import { createPlaces } from './places.ts'
 import type { TextPlace } from './problems.ts'
 import { type PrintStyle, printAs, REFUSED_TAGS, refusedTag, type TemplateMistake } from './template-engine.ts'
 
@@ -27,8 +28,11 @@ const OWN_WORDS: readonly unknown[] = ['status', 'failed']
  * The names a parsed template takes from outside, and makes each of its outputs print as it must: what stems from an agent
  * (also by way of `assign` and `for`) is quoted.
  */
-export function prepareTemplate(templates: readonly Template[]): { reads: Read[]; mistakes: TemplateMistake[] } {
-  const walk = new Walk()
+export function prepareTemplate(
+  templates: readonly Template[],
+  text: string,
+): { reads: Read[]; mistakes: TemplateMistake[] } {
+  const walk = new Walk(placesIn(text))
   walk.visit(templates)
   const tainted = walk.taintedLocals()
   for (const [output, reads] of walk.outputs) printAs(output, styleOf(reads, tainted))
@@ -47,6 +51,11 @@ class Walk {
   readonly #definitions: { readonly names: readonly string[]; readonly from: readonly Use[] }[] = []
   readonly #assigned = new Set<string>()
   readonly #blocks: (readonly string[])[] = []
+  readonly #placeOf: TokenPlaces
+
+  constructor(placeOf: TokenPlaces) {
+    this.#placeOf = placeOf
+  }
 
   visit(templates: readonly Template[]): void {
     for (const template of templates) {
@@ -67,7 +76,7 @@ class Walk {
   #note(template: Template, uses: Use[]): void {
     if (template instanceof Output) this.outputs.push([template, uses])
     if (template instanceof Tag && REFUSED_TAGS.includes(template.name)) {
-      this.mistakes.push({ message: refusedTag(template.name), at: placeOf(template.token) })
+      this.mistakes.push({ message: refusedTag(template.name), at: this.#placeOf(template.token) })
     }
   }
 
@@ -86,7 +95,7 @@ class Walk {
 
   #usesOf(args: Arguments): Use[] {
     const uses: Use[] = []
-    for (const read of readsOf(args)) {
+    for (const read of readsOf(args, this.#placeOf)) {
       const local = this.#assigned.has(read.root) || this.#blocks.some((names) => names.includes(read.root))
       if (!local) this.globals.push(read)
       uses.push({ ...read, local })
@@ -108,27 +117,27 @@ function styleOf(uses: readonly Use[], tainted: ReadonlySet<string>): PrintStyle
 }
 
 /** Every name in the arguments of a tag or output, those within computed segments too. */
-export function* readsOf(args: Arguments): Generator<Read> {
+function* readsOf(args: Arguments, placeOf: TokenPlaces): Generator<Read> {
   for (const arg of args) {
     if (!(arg instanceof Value)) {
-      yield* readsOfToken(arg)
+      yield* readsOfToken(arg, placeOf)
       continue
     }
-    for (const token of arg.initial.postfix) if (TypeGuards.isValueToken(token)) yield* readsOfToken(token)
+    for (const token of arg.initial.postfix) if (TypeGuards.isValueToken(token)) yield* readsOfToken(token, placeOf)
     for (const filter of arg.filters) {
       for (const part of filter.args) {
         const token = Array.isArray(part) ? part[1] : part
-        if (token !== undefined) yield* readsOfToken(token)
+        if (token !== undefined) yield* readsOfToken(token, placeOf)
       }
     }
   }
 }
 
 /** Every name in one operand. */
-export function* readsOfToken(token: ValueToken): Generator<Read> {
+export function* readsOfToken(token: ValueToken, placeOf: TokenPlaces): Generator<Read> {
   if (TypeGuards.isRangeToken(token)) {
-    yield* readsOfToken(token.lhs)
-    yield* readsOfToken(token.rhs)
+    yield* readsOfToken(token.lhs, placeOf)
+    yield* readsOfToken(token.rhs, placeOf)
   }
   if (!TypeGuards.isPropertyAccessToken(token)) return
   const path: (string | number | null)[] = []
@@ -137,7 +146,7 @@ export function* readsOfToken(token: ValueToken): Generator<Read> {
     else if (TypeGuards.isNumberToken(prop)) path.push(prop.content)
     else {
       path.push(null)
-      if (TypeGuards.isValueToken(prop)) yield* readsOfToken(prop)
+      if (TypeGuards.isValueToken(prop)) yield* readsOfToken(prop, placeOf)
     }
   }
   if (token.variable !== undefined) return
@@ -146,7 +155,13 @@ export function* readsOfToken(token: ValueToken): Generator<Read> {
 }
 
 /** Where a token begins in its text. */
-export function placeOf(token: Token): TextPlace {
-  const [row = 1, column = 1] = token.getPosition()
-  return { row, column }
+export type TokenPlaces = (token: Token) => TextPlace
+
+/** Indexes the lines of a text: a token's own `getPosition` counts from the beginning each time. */
+export function placesIn(text: string): TokenPlaces {
+  const places = createPlaces(text)
+  return (token) => {
+    const { line, column } = places(token.begin)
+    return { row: line, column }
+  }
 }

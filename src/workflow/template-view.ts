@@ -43,7 +43,7 @@ export function templateView(outcome: TaskOutcome): TaskTemplateView {
   }
 }
 
-/** How templates see a `forEach` task: its items' values in order, its status as {@link aggregateStatus} says. */
+/** How templates see a `forEach` task: its items' values in order, its status as in the graph. */
 export function templateViewOfItems(outcomes: readonly TaskOutcome[]): TaskTemplateView {
   const results = outcomes.map((outcome) => outcome.result ?? '')
   const outputs = outcomes.map((outcome) => outcome.output ?? null)
@@ -64,7 +64,7 @@ export function templateViewOfItems(outcomes: readonly TaskOutcome[]): TaskTempl
  * The status of a `forEach` task when all its items have settled: failed when one failed, else cancelled when one was
  * cancelled, else skipped when all were skipped (and there were any), else completed.
  */
-export function aggregateStatus(statuses: Iterable<TaskOutcome['status']>): TaskOutcome['status'] {
+function aggregateStatus(statuses: Iterable<TaskOutcome['status']>): TaskOutcome['status'] {
   const seen = new Set(statuses)
   if (seen.has('failed')) return 'failed'
   if (seen.has('cancelled')) return 'cancelled'

@@ -43,7 +43,7 @@ function analyse(template: string): TemplateAnalysis {
   if (!template.includes('{{') && !template.includes('{%')) return { reads: [], mistakes: [] }
   try {
     const parsed = engine.parse(template)
-    const { reads, mistakes } = prepareTemplate(parsed)
+    const { reads, mistakes } = prepareTemplate(parsed, template)
     return { parsed, reads, mistakes }
   } catch (error) {
     return { reads: [], mistakes: [explainParseError(error)] }

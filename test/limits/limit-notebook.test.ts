@@ -7,6 +7,7 @@ import type { Limiter } from '../../src/domain/limiter.ts'
 import { createVirtualClock } from '../../src/host/virtual-clock.ts'
 import { type LimitNotebook, openLimitNotebook } from '../../src/limits/limit-notebook.ts'
 import { createLimiter } from '../../src/limits/limiter.ts'
+import { toFolderError } from '../../src/limits/notebook-file.ts'
 import { never } from './slot-requests.ts'
 
 const START = 1_000_000
@@ -184,6 +185,19 @@ describe('limit notebook', () => {
     const opened = openLimitNotebook(folder, createVirtualClock(START))
     await expect(opened).rejects.toSatisfy((error) => codeOf(error) === 'data-folder-newer-format')
     expect(text()).toEqual('{"v":2}\n')
+  })
+
+  it.each([
+    ['ENOSPC', 'data-folder-full'],
+    ['EDQUOT', 'data-folder-full'],
+    ['EROFS', 'data-folder-read-only'],
+    ['EACCES', 'data-folder-read-only'],
+    ['EIO', 'data-folder-failed'],
+  ])('calls the trouble of a file error %s %s, and keeps the cause', (code, expected) => {
+    const cause = Object.assign(new Error(`${code}: it went wrong`), { code })
+    const error = toFolderError(cause, 'D', 'Cannot note a call')
+    expect([error.code, error.folder, error.cause]).toEqual([expected, 'D', cause])
+    expect(error.message).toContain('Cannot note a call')
   })
 
   it('says that a folder cannot be made', async () => {

@@ -25,7 +25,7 @@ interface LiveRun {
   cancelledAt?: number
 }
 
-/** So many ended runs are remembered, to give the same ref for the same key. */
+/** From so many on, ended runs are forgotten now and then: the key of one that has ended is not created again. */
 const REMEMBERED = 10_000
 
 /**
@@ -98,6 +98,7 @@ class LiveRuns {
   readonly #runs = new Map<string, LiveRun>()
   /** Told when a run's end has moved. */
   readonly #followers = new Map<string, Set<Follower>>()
+  #forgetAt = REMEMBERED
   #closed = false
 
   constructor(clock: Clock, speed: number) {
@@ -111,7 +112,7 @@ class LiveRuns {
 
   add(ref: AgentRunRef): void {
     this.#runs.set(ref.id, { ref, turn: { ...firstTurn(ref), number: 1 } })
-    if (this.#runs.size > REMEMBERED) this.#forgetOldest()
+    if (this.#runs.size > this.#forgetAt) this.#forgetEnded()
   }
 
   /** What is known of a run; of one that an earlier process created, what its ref says. */
@@ -161,7 +162,7 @@ class LiveRuns {
   follow(ref: AgentRunRef, onHint: () => void, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal.aborted || this.#closed) return resolve()
-      const follower = new Follower(this.#clock, () => this.view(ref).turn.endsAt, onHint)
+      const follower = new Follower(this.#clock, () => this.#endOf(ref), onHint)
       const id = ref.id
       const followers = this.#followers.get(id) ?? new Set()
       this.#followers.set(id, followers.add(follower))
@@ -181,6 +182,11 @@ class LiveRuns {
     for (const followers of this.#followers.values()) for (const follower of followers) follower.stop()
   }
 
+  #endOf(ref: AgentRunRef): number {
+    const run = this.view(ref)
+    return run.cancelledAt ?? run.turn.endsAt
+  }
+
   #remember(ref: AgentRunRef): LiveRun {
     const run = this.view(ref)
     this.#runs.set(ref.id, run)
@@ -191,11 +197,12 @@ class LiveRuns {
     for (const follower of this.#followers.get(id) ?? []) follower.changed()
   }
 
-  #forgetOldest(): void {
+  #forgetEnded(): void {
+    const now = this.#clock.now()
     for (const [id, run] of this.#runs) {
-      if (run.turn.endsAt <= this.#clock.now() && !this.#followers.has(id)) this.#runs.delete(id)
-      return
+      if (this.#endOf(run.ref) <= now && !this.#followers.has(id)) this.#runs.delete(id)
     }
+    this.#forgetAt = Math.max(REMEMBERED, 2 * this.#runs.size)
   }
 }
 

@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest'
+import { serveControl, temporaryFolder } from '../support/control-socket.ts'
+import { FakeCli } from '../support/fake-cli.ts'
+import { NOON, runView, taskView } from '../support/fake-orchestrator.ts'
+import { workflowFile } from '../support/workflow-file.ts'
+
+const RUN = 'run_1'
+const NOW = Date.parse(NOON)
+
+const VIEW = runView({
+  run: RUN,
+  startedAt: '2026-01-02T11:58:00.000Z',
+  tasks: [
+    taskView({
+      task: 'spec',
+      role: 'Spec',
+      state: 'completed',
+      attempt: 1,
+      url: 'https://x/1',
+      pullRequests: [{ url: 'https://pr/1' }],
+    }),
+    taskView({
+      task: 'execute[0]',
+      state: 'pending',
+      since: '2026-01-02T11:59:00.000Z',
+      attempt: 2,
+      waitingFor: { kind: 'rate', name: 'codegen.create', since: NOW - 60_000, until: NOW + 12_000 },
+      failure: { kind: 'crashed', message: 'it crashed' },
+      commands: ['skip', 'fail'],
+    }),
+    taskView({ task: 'review', state: 'waiting', needs: ['execute'] }),
+  ],
+  alerts: [{ at: NOON, code: 'stuck', message: 'silent\u001b[2J for 10m', task: 'spec' }],
+})
+
+async function folder(): Promise<FakeCli> {
+  const cli = new FakeCli()
+  cli.env = { TROUPE_DATA_DIR: await temporaryFolder() }
+  cli.orchestrator.add(VIEW)
+  return cli
+}
+
+describe('troupe show', () => {
+  it('says of each task why it waits, since when, until when, and what one can do', async () => {
+    const cli = await folder()
+    cli.env = {}
+    expect(await cli.run('show', RUN)).toBe(0)
+    expect(cli.stdout.lines).toEqual([
+      `${RUN} feature`,
+      '● running, 1 of 3 completed, 2m00s since 2026-01-02T11:58:00.000Z',
+      '',
+      '✔ spec Spec completed',
+      '    https://x/1',
+      '    pull request https://pr/1',
+      '○ execute[0] pending for 1m00s, attempt 2',
+      '    waits for codegen.create 12s',
+      '    since 2026-01-02T11:59:00.000Z (1m00s), until 2026-01-02T12:00:12.000Z',
+      '    last failure: it crashed',
+      `    can: troupe task ${RUN} execute.0 skip|fail`,
+      '· review waiting',
+      '    needs execute',
+      '',
+      'Alerts:',
+      `  ${NOON} spec: silent for 10m`,
+      '',
+      'Next:',
+      `  troupe result ${RUN} spec`,
+      `  troupe logs ${RUN} execute.0`,
+      `  troupe resume ${RUN}`,
+    ])
+  })
+
+  it('gives the whole view as JSON, by the holder where there is one and without a lock', async () => {
+    const cli = await folder()
+    const holder = await serveControl()
+    holder.orchestrator.add({ ...VIEW, name: 'as the holder sees it' })
+    cli.holder = holder.client
+    expect(await cli.run('show', 'last', '--json')).toBe(0)
+    expect(JSON.parse(cli.stdout.text)).toEqual({ ...VIEW, name: 'as the holder sees it' })
+    expect(cli.taken).toEqual([])
+  })
+
+  it('reads the disk when the holder dies meanwhile', async () => {
+    const cli = await folder()
+    const holder = await serveControl()
+    cli.holder = holder.client
+    await holder.kill()
+    expect(await cli.run('show', RUN, '--json')).toBe(0)
+    expect(JSON.parse(cli.stdout.text)).toEqual(VIEW)
+  })
+
+  it.each([
+    ['show', 'run_2'],
+    ['result', RUN, 'review'],
+    ['show', '/etc'],
+  ])('exits 2 for what does not exist (%s %s)', async (...words) => {
+    const cli = await folder()
+    expect(await cli.run(...words)).toBe(2)
+    expect(cli.stderr.text).toMatch(/does not exist/)
+  })
+})
+
+describe('troupe runs', () => {
+  it('lists the runs, oldest first', async () => {
+    const cli = await folder()
+    cli.orchestrator.add(runView({ run: 'run_0', status: 'completed', standIn: true }))
+    expect(await cli.run('runs')).toBe(0)
+    expect(cli.stdout.lines).toEqual([
+      'run    status       name     started               took',
+      'run_0  ✔ completed  feature  2026-01-02 12:00:00Z  0s     stand-in',
+      'run_1  ● running    feature  2026-01-02 11:58:00Z  2m00s',
+    ])
+  })
+
+  it('lists nothing in a folder without any', async () => {
+    const cli = new FakeCli()
+    expect([await cli.run('runs'), await cli.run('runs', '--json')]).toEqual([0, 0])
+    expect(cli.stdout.text).toBe('No runs in .troupe yet.\n')
+  })
+})
+
+describe('troupe result and troupe logs', () => {
+  it("print an agent's text without what would move the cursor; JSON has all of it", async () => {
+    const cli = await folder()
+    const result = {
+      task: 'spec',
+      attempt: 1,
+      status: 'completed',
+      result: 'line 1\n\u001b[2Jline 2',
+      output: { a: 1 },
+    }
+    cli.orchestrator.results.set('spec', result)
+    await cli.run('result', RUN, 'spec')
+    expect(cli.stdout.text).toBe('line 1\nline 2\n')
+    cli.stdout.text = ''
+    await cli.run('result', RUN, 'spec', '--json')
+    expect(JSON.parse(cli.stdout.text)).toEqual(result)
+  })
+
+  it('take the folder for a moment when nobody holds it', async () => {
+    const cli = await folder()
+    cli.orchestrator.entries = [
+      { at: NOW, type: 'action', tool: 'shell', text: 'ls\u0007' },
+      { at: null, type: 'answer', text: 'done' },
+    ]
+    expect(await cli.run('logs', RUN, 'execute.0')).toBe(0)
+    expect(cli.stdout.lines).toEqual(['2026-01-02T12:00:00Z action shell: ls', 'answer: done'])
+    expect([cli.taken, cli.orchestrator.closed]).toEqual([[{ intents: 'closed' }], true])
+    expect(cli.orchestrator.calls).toEqual([['logs', RUN, 'execute[0]', 200]])
+  })
+})
+
+describe('troupe validate', () => {
+  it('says what a valid file holds and what it needs', async () => {
+    const cli = new FakeCli()
+    const file = await workflowFile()
+    expect(await cli.run('validate', file)).toBe(0)
+    expect(cli.stdout.text).toBe(`${file}: feature is valid: 1 task, needs --input request=...\n`)
+  })
+
+  it('says every mistake with its place and exits 2', async () => {
+    const cli = new FakeCli()
+    const file = await workflowFile('name: x\ntasks:\n  a: { prompt: p, needs: [b] }\n  c: { prompt: p, wait: 3 }\n')
+    expect(await cli.run('validate', file)).toBe(2)
+    expect(cli.stderr.lines.map((line) => line.slice(0, file.length + 3))).toEqual([`${file}:3:`, `${file}:4:`])
+  })
+})

@@ -1,0 +1,43 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { readTaskCommand } from '../../src/cli/task.ts'
+import { UsageError } from '../../src/domain/errors.ts'
+import { temporaryFolder } from '../support/control-socket.ts'
+
+describe('what is typed after troupe task RUN TASK', () => {
+  it.each([
+    ['retry', undefined, {}, { type: 'retry' }],
+    ['retry', undefined, { prompt: 'again' }, { type: 'retry', prompt: 'again' }],
+    ['complete', undefined, {}, { type: 'complete', result: null }],
+    ['complete', undefined, { result: '{"a":[1]}' }, { type: 'complete', result: { a: [1] } }],
+    ['skip', undefined, {}, { type: 'skip' }],
+    ['fail', undefined, { reason: 'no use' }, { type: 'fail', reason: 'no use' }],
+    ['wait', undefined, {}, { type: 'wait' }],
+    ['wait', '45m', {}, { type: 'wait', ms: 2_700_000 }],
+    ['adopt', undefined, {}, { type: 'adopt' }],
+  ] as const)('%s %s %j', async (action, duration, flags, command) => {
+    expect(await readTaskCommand(action, duration, flags)).toEqual(command)
+  })
+
+  it('takes a result from a file', async () => {
+    const file = join(await temporaryFolder(), 'result.json')
+    await writeFile(file, '{"tasks": []}')
+    expect(await readTaskCommand('complete', undefined, { result: `@${file}` })).toEqual({
+      type: 'complete',
+      result: { tasks: [] },
+    })
+  })
+
+  it.each([
+    ['destroy', undefined, {}, /destroy.*retry, complete, skip, fail, wait, adopt/],
+    ['skip', undefined, { prompt: 'x' }, /--prompt belongs to 'retry', not to 'skip'/],
+    ['retry', '5m', {}, /'5m' belongs to 'wait'/],
+    ['wait', 'soon', {}, /wait soon: write a number and a unit/],
+    ['complete', undefined, { result: 'done' }, /--result done: no JSON/],
+    ['complete', undefined, { result: '@/no/such/file' }, /\/no\/such\/file: cannot be read: there is no such file/],
+  ] as const)('refuses %s %s %j and says what is right', async (action, duration, flags, message) => {
+    const error = await readTaskCommand(action, duration, flags).catch((thrown: unknown) => thrown)
+    expect([error instanceof UsageError, String(error)]).toEqual([true, expect.stringMatching(message)])
+  })
+})

@@ -1,0 +1,96 @@
+import type { AnyEventObject } from 'xstate'
+import type { AgentInput, AgentPolicy } from '../../src/machines/agent-machine.ts'
+import { done, effectEvents, failed } from './effect-events.ts'
+
+/** Every state in which an agent can rest. */
+export type AgentState =
+  | 'pending'
+  | 'creating.calling'
+  | 'creating.reconciling'
+  | 'running.watching'
+  | 'running.needsInput'
+  | 'running.stopping'
+  | 'reporting'
+  | 'recovering'
+  | 'retrying'
+  | 'escalated.waiting'
+  | 'escalated.overdue'
+  | 'escalated.doubtful'
+  | 'cancelling'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'skipped'
+
+/** Every event of an agent, by where it comes from. */
+export const agentEvents = {
+  commands: {
+    cancel: { type: 'task.cancel' },
+    retry: { type: 'task.retry', prompt: 'Try it another way' },
+    complete: { type: 'task.complete', result: 'Done by hand' },
+    skip: { type: 'task.skip' },
+    fail: { type: 'task.fail', reason: 'Not wanted any more' },
+    wait: { type: 'task.wait', ms: 60_000 },
+    adopt: { type: 'task.adopt' },
+  },
+  ...effectEvents,
+  stop: {
+    stopped: done('stop', { note: 'Stopped it', stillRunning: false }),
+    stillRunning: done('stop', { note: 'It goes on', stillRunning: true }),
+    error: failed('stop', 'internal', { retryable: false }),
+  },
+  timers: {
+    deadline: { type: 'xstate.after.deadline.agent.live.running' },
+    retryDelay: { type: 'xstate.after.retryDelay.agent.live.retrying' },
+  },
+} as const satisfies Record<string, Record<string, AnyEventObject>>
+
+const POLICY: AgentPolicy = {
+  attempts: 2,
+  delayMs: 2_000,
+  factor: 2,
+  maxDelayMs: 60_000,
+  onTimeout: false,
+  timeoutMs: 3_600_000,
+  onFailure: 'escalate',
+  canCancel: false,
+  seed: 1,
+}
+
+/** An agent of two attempts that escalates; its backend cannot stop an agent run. */
+export function agentInput(policy: Partial<AgentPolicy> = {}, rest: Partial<AgentInput> = {}): AgentInput {
+  return { run: 'run_1', task: 'a', policy: { ...POLICY, ...policy }, ...rest }
+}
+
+/** A way to a state: the policy it needs and the events that lead there. */
+export interface AgentPath {
+  readonly policy?: Partial<AgentPolicy>
+  readonly events: readonly AnyEventObject[]
+}
+
+const { commands, slots, create, reconcile, watch, report, diagnose, settle, timers } = agentEvents
+const creating = [slots.done]
+const running = [...creating, create.done]
+const reporting = [...running, watch.complete]
+const recovering = [...running, watch.failed]
+
+/** A way to each state. */
+export const agentPaths: Readonly<Record<AgentState, AgentPath>> = {
+  pending: { events: [] },
+  'creating.calling': { events: creating },
+  'creating.reconciling': { events: [...creating, create.uncertain] },
+  'running.watching': { events: running },
+  'running.needsInput': { events: [...running, watch.paused] },
+  'running.stopping': { policy: { canCancel: true }, events: [...running, timers.deadline] },
+  reporting: { events: reporting },
+  recovering: { events: recovering },
+  retrying: { events: [...recovering, diagnose.retryable] },
+  'escalated.waiting': { events: [...recovering, diagnose.hopeless] },
+  'escalated.overdue': { events: [...running, timers.deadline] },
+  'escalated.doubtful': { events: [...creating, create.uncertain, reconcile.unknown] },
+  cancelling: { events: [...running, commands.cancel] },
+  completed: { events: [...reporting, report.done] },
+  failed: { policy: { onFailure: 'fail' }, events: [...recovering, diagnose.hopeless] },
+  cancelled: { events: [...running, commands.cancel, settle.stopped] },
+  skipped: { policy: { onFailure: 'skip' }, events: [...recovering, diagnose.hopeless] },
+}

@@ -1,0 +1,209 @@
+import { describe, expect, it } from 'vitest'
+import type { AnyEventObject } from 'xstate'
+import { type AgentPolicy, agentMachine } from '../../src/machines/agent-machine.ts'
+import { agentCommandTable } from './agent-command-table.ts'
+import { agentCreateTable } from './agent-create-table.ts'
+import { agentEndTable } from './agent-end-table.ts'
+import { type AgentState, agentEvents, agentInput, agentPaths } from './agent-events.ts'
+import { done, FOUND, failed, REF } from './effect-events.ts'
+import { actionsOf, inputOf, leafName, leafNames, step, walk } from './pure-steps.ts'
+import { readRows, type StateEventTable, typesOf } from './state-event-table.ts'
+
+const table: StateEventTable<AgentState, typeof agentEvents> = {
+  ...agentCommandTable,
+  ...agentCreateTable,
+  ...agentEndTable,
+}
+const { commands, slots, create, putBack, blocked, reconcile, watch, report, diagnose, settle, timers } = agentEvents
+
+const at = (state: AgentState) => walk(agentMachine, agentInput(agentPaths[state].policy), agentPaths[state].events)
+const snapshots = Object.fromEntries(Object.keys(agentPaths).map((state) => [state, at(state as AgentState)]))
+const contextAfter = (events: readonly AnyEventObject[], policy?: Partial<AgentPolicy>) =>
+  walk(agentMachine, agentInput(policy), events).context
+
+describe('the table of an agent', () => {
+  it('has a row for each state in which an agent rests, and a column for each event', () => {
+    expect(new Set(leafNames(agentMachine))).toEqual(new Set(['admitting', ...Object.keys(agentPaths)]))
+    expect(typesOf(agentEvents)).toEqual(new Set(agentMachine.events))
+  })
+
+  it.each(Object.keys(agentPaths))('names the state that each way leads to: %s', (state) => {
+    expect(leafName(at(state as AgentState).value)).toBe(state)
+  })
+
+  it.each(Object.entries(agentEvents))('is what the machine does: %s', (family, events) => {
+    expect(readRows(agentMachine, events, snapshots)).toEqual(table[family as keyof typeof table])
+  })
+})
+
+describe('what the policy decides', () => {
+  const running = agentPaths['running.watching'].events
+  const recovering = agentPaths.recovering.events
+  const end = (policy: Partial<AgentPolicy>, events: readonly AnyEventObject[]) =>
+    leafName(walk(agentMachine, agentInput(policy), events).value)
+
+  it('stops a run that is past its deadline where the backend can', () => {
+    expect(end({ canCancel: true, onTimeout: true }, [...running, timers.deadline])).toBe('running.stopping')
+  })
+
+  it('starts a second agent beside one that cannot be stopped only when told to, and while attempts are left', () => {
+    expect(end({ onTimeout: true }, [...running, timers.deadline])).toBe('retrying')
+    expect(end({ onTimeout: true, attempts: 1 }, [...running, timers.deadline])).toBe('escalated.overdue')
+    expect(end({ onTimeout: false }, [...running, timers.deadline])).toBe('escalated.overdue')
+  })
+
+  it.each([
+    ['escalate', 'escalated.waiting'],
+    ['fail', 'failed'],
+    ['continue', 'failed'],
+    ['skip', 'skipped'],
+  ] as const)('ends a hopeless failure under onFailure %s in %s', (onFailure, state) => {
+    expect(end({ onFailure }, [...recovering, diagnose.hopeless])).toBe(state)
+    expect(end({ onFailure, attempts: 1 }, [...recovering, diagnose.retryable])).toBe(state)
+  })
+})
+
+describe('how an agent begins', () => {
+  const begin = (rest: Parameters<typeof agentInput>[1]) => walk(agentMachine, agentInput({}, rest), [])
+
+  it('waits for its slots', () => {
+    const snapshot = begin({})
+    expect(leafName(snapshot.value)).toBe('pending')
+    expect(Object.keys(snapshot.children)).toEqual(['slots'])
+  })
+
+  it.each([
+    [{ skip: 'review was skipped' }, 'skipped', 'review was skipped', 1],
+    [{ fail: 'its list is no list' }, 'failed', 'its list is no list', 1],
+    [{ quarantined: { reason: 'a bad record', attempt: 3 } }, 'escalated.waiting', 'a bad record', 3],
+  ] as const)('ends or escalates at once: %o', (rest, state, reason, attempt) => {
+    const snapshot = begin(rest)
+    expect(leafName(snapshot.value)).toBe(state)
+    expect([snapshot.context['reason'], snapshot.context['attempt']]).toEqual([reason, attempt])
+  })
+})
+
+describe('attempts', () => {
+  const twice = [...agentPaths.retrying.events, timers.retryDelay]
+
+  it('counts on after a failure and forgets all that belonged to the attempt before', () => {
+    const { policy, failure, ...context } = contextAfter(twice)
+    expect({ policy, failure, context }).toEqual({
+      policy: agentInput().policy,
+      failure: diagnose.retryable.output,
+      context: {
+        run: 'run_1',
+        task: 'a',
+        admit: 'run',
+        attempt: 2,
+        tries: 2,
+        refusals: 0,
+        turn: 1,
+        deadlineMs: 3_600_000,
+        ref: undefined,
+        intentAt: undefined,
+        notBefore: undefined,
+        reason: undefined,
+        doubt: undefined,
+      },
+    })
+  })
+
+  it('counts on, with new tries and the new prompt, when a person retries', () => {
+    const { attempt, tries, prompt } = contextAfter([...twice, slots.done, create.done, commands.retry])
+    expect({ attempt, tries, prompt }).toEqual({ attempt: 3, tries: 1, prompt: 'Try it another way' })
+  })
+
+  it.each(Object.entries(putBack))('loses none when the create was put back: %s', (_, event) => {
+    const { attempt, tries, refusals } = contextAfter([slots.done, event, slots.done, event])
+    expect({ attempt, tries, refusals }).toEqual({ attempt: 1, tries: 1, refusals: 2 })
+  })
+
+  it('keeps the first intent of an attempt: a search must go back to it', () => {
+    const later = done('slots', { at: Date.UTC(2027, 0, 1) })
+    const { intentAt } = contextAfter([slots.done, create.uncertain, reconcile.absent, later])
+    expect(intentAt).toBe(Date.UTC(2026, 0, 1))
+  })
+
+  it('adopts the agent run that reconciling found', () => {
+    expect(contextAfter([slots.done, create.uncertain, reconcile.found])['ref']).toEqual(FOUND)
+  })
+})
+
+describe('what a transition asks of the host', () => {
+  const attempt = { task: 'a', attempt: 1 }
+  const release = ['releaseSlots', attempt]
+  const giveUp = ['giveUpAgentRun', { ...attempt, ref: REF }]
+  const asked = (state: AgentState, event: AnyEventObject, policy?: Partial<AgentPolicy>) =>
+    actionsOf(agentMachine, walk(agentMachine, agentInput(policy), agentPaths[state].events), event)
+
+  it('releases the slots at every end', () => {
+    for (const state of ['completed', 'failed', 'cancelled', 'skipped'] as const) {
+      const { policy, events } = agentPaths[state]
+      const before = walk(agentMachine, agentInput(policy), events.slice(0, -1))
+      expect(actionsOf(agentMachine, before, events.at(-1) ?? commands.cancel)).toContainEqual(release)
+    }
+  })
+
+  it('releases the slots on every way back to pending', () => {
+    expect(asked('creating.calling', putBack.limit)).toEqual([release])
+    expect(asked('creating.reconciling', reconcile.absent)).toEqual([release])
+    expect(asked('running.watching', watch.failed)).toEqual([release])
+    expect(asked('running.watching', commands.retry)).toEqual([giveUp, release])
+  })
+
+  it.each(['retry', 'complete', 'skip', 'fail'] as const)(
+    'gives the agent run up when a person decides to %s',
+    (name) => {
+      for (const state of ['running.watching', 'running.needsInput', 'reporting', 'escalated.overdue'] as const) {
+        expect(asked(state, commands[name])[0]).toEqual(giveUp)
+      }
+    },
+  )
+
+  it('gives the agent run up when a second one is started beside it', () => {
+    expect(asked('running.watching', timers.deadline, { onTimeout: true })).toEqual([giveUp, release])
+  })
+
+  it('gives what a cancel could not stop up to whoever watches it to its end', () => {
+    expect(asked('cancelling', settle.stillRunning)).toEqual([giveUp, release])
+    expect(asked('cancelling', settle.error)).toEqual([giveUp, release])
+  })
+
+  it.each(Object.entries(blocked))('stops the creations of the account: %s', (kind, event) => {
+    expect(asked('creating.calling', event)).toEqual([
+      release,
+      ['blockAccount', { ...attempt, failure: failed('create', kind as 'quota', { retryable: false }).error }],
+    ])
+  })
+
+  it('raises an alert whenever a person must decide', () => {
+    expect(asked('recovering', diagnose.hopeless)).toEqual([
+      ['raiseAlert', { code: 'escalated', message: ': agent-failed' }],
+      release,
+    ])
+    expect(asked('running.watching', timers.deadline)).toEqual([
+      ['raiseAlert', { code: 'escalated', message: `Past its deadline, still running at ${REF.url}` }],
+    ])
+  })
+
+  it('asks nothing when an answer is read', () => {
+    expect(asked('reporting', report.done)).toEqual([release])
+    expect(asked('pending', slots.done)).toEqual([])
+  })
+})
+
+describe('a create in doubt', () => {
+  const input = (state: AgentState) => inputOf(step(agentMachine, at(state), commands.cancel), 'settle')
+  const doubtful = { task: 'a', attempt: 1, intentAt: Date.UTC(2026, 0, 1) }
+
+  it.each(['creating.calling', 'creating.reconciling', 'escalated.doubtful'] as const)(
+    'is settled before a cancel in %s is done',
+    (state) => expect(input(state)).toEqual(doubtful),
+  )
+
+  it('is over once the create was put back, found or never made', () => {
+    expect(input('pending')).toEqual({ task: 'a', attempt: 1 })
+    expect(input('running.watching')).toEqual({ task: 'a', attempt: 1, ref: REF })
+  })
+})

@@ -25,6 +25,7 @@ import type { AgentPolicy } from './machines/agent-machine.ts'
 import type { ManagerPolicy } from './machines/manager-machine.ts'
 import { mainState } from './machines/public-state.ts'
 import { RunEnvironment } from './run-environment.ts'
+import type { SharedLimits } from './shared-limits.ts'
 
 /** What a run needs of the process that carries it. */
 export interface CarriedRunOptions {
@@ -35,6 +36,7 @@ export interface CarriedRunOptions {
   readonly seed: number
   readonly clock: Clock
   readonly limiter: Limiter
+  readonly shared: SharedLimits
   readonly journal: Journal
   readonly projection: RunProjection
   readonly results: ResultStore
@@ -66,7 +68,7 @@ export class CarriedRun {
     this.environment = new RunEnvironment({ ...options, host })
     this.#givenUp = new GivenUpRuns(host, this.environment, options.limiter, options.clock)
     this.host = new RunHost({ ...options, ports: this.#ports() })
-    this.#declareLimits()
+    options.shared.declare(options.run, options.workflow, options.settings)
   }
 
   /** Lets the run go on after a restore: slots are held again, effects that were owed start again. */
@@ -105,7 +107,7 @@ export class CarriedRun {
   close(): void {
     this.#givenUp.close()
     this.host.actors.close()
-    this.#options.limiter.dropOwner(this.#options.run)
+    this.#options.shared.drop(this.#options.run)
   }
 
   #endReason(status: string): string {
@@ -130,16 +132,6 @@ export class CarriedRun {
       else if (!(paused && state === 'pending')) return false
     }
     return waiting
-  }
-
-  #declareLimits(): void {
-    const { limiter, run, workflow, settings } = this.#options
-    limiter.setCap(`run:${run}`, workflow.concurrency)
-    for (const [name, capacity] of Object.entries(workflow.resources)) limiter.setCap(`resource:${name}`, capacity)
-    for (const [backend, buckets] of Object.entries(workflow.limits)) {
-      for (const [bucket, limit] of Object.entries(buckets)) limiter.setBucket(`${backend}.${bucket}`, run, limit)
-    }
-    for (const [name, limit] of Object.entries(settings.limits ?? {})) limiter.setBucket(name, 'account', limit)
   }
 
   #ports(): RunPorts {

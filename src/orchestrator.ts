@@ -21,6 +21,7 @@ import { createRegistry, type Registry, summaryOf } from './registry.ts'
 import { writeDefinition } from './run-files.ts'
 import { RunKeeper } from './run-keeper.ts'
 import { buildRunView } from './run-view.ts'
+import { SharedLimits } from './shared-limits.ts'
 import { withBackend } from './workflow-override.ts'
 
 /** How an orchestrator is made. */
@@ -73,11 +74,13 @@ class LocalOrchestrator implements Orchestrator {
   readonly #runs = new Map<string, RunKeeper>()
   readonly #listeners = new Set<(run: string, records: readonly RunRecord[]) => void>()
   readonly #gate = new Gate()
+  readonly #shared: SharedLimits
   #closing: Promise<void> | undefined
 
   constructor(parts: Parts) {
     this.#parts = parts
     this.dataDir = parts.folder.path
+    this.#shared = new SharedLimits(parts.limiter)
     const { clock, limiter, fetch, folder } = parts
     this.#accounts = new Accounts({
       clock,
@@ -243,6 +246,7 @@ class LocalOrchestrator implements Orchestrator {
       folder: path,
       clock,
       limiter,
+      shared: this.#shared,
       seed: DEFAULT_SEED,
       gate: this.#gate.opened,
       backend: (id: string) => this.#accounts.get(id),

@@ -12,6 +12,7 @@ import { openResultStore } from './host/result-store.ts'
 import { RunProjection } from './host/run-projection.ts'
 import { factsToJson, type RunFacts } from './registry.ts'
 import type { RunDefinition } from './run-files.ts'
+import type { SharedLimits } from './shared-limits.ts'
 import type { CheckpointData, StoredRun } from './stored-run.ts'
 
 /** What a run is kept with. */
@@ -20,6 +21,7 @@ export interface RunKeeperOptions {
   readonly folder: string
   readonly clock: Clock
   readonly limiter: Limiter
+  readonly shared: SharedLimits
   readonly seed: number
   readonly gate: Promise<void>
   readonly backend: (id: string) => Backend
@@ -130,6 +132,7 @@ export class RunKeeper {
   #committed(records: readonly JournalRecord[]): void {
     this.#options.onRecords(records.map(publicRecord))
     if (this.#waiters.size > 0) this.#tellWaiters()
+    if (this.carried.host.ended) this.#options.shared.drop(this.#options.run)
     if (this.#checkpointing === undefined && checkpointDue(this.#journal.tailBytes, this.#checkpoints.lastBytes)) {
       this.#checkpointing = this.#checkpoint().finally(() => {
         this.#checkpointing = undefined

@@ -51,6 +51,7 @@ interface MachineSnapshot {
   readonly context: JsonObject
   readonly status: string
   readonly children: Readonly<Record<string, AnyActorRef | undefined>>
+  readonly _nodes: readonly { readonly invoke: readonly { readonly id: string; readonly src: unknown }[] }[]
 }
 
 interface Entry {
@@ -118,6 +119,7 @@ export class DurableActors {
     const actor = createActor(logic, { id, input: undefined, snapshot, ...this.#family() })
     const revived = actor.getSnapshot() as unknown as MachineSnapshot & { error?: unknown }
     if (revived.status === 'error') throw revived.error ?? new Error('The snapshot does not fit the machine')
+    assertWhole(host, revived)
     this.#run(kind, id, actor, host)
   }
 
@@ -309,6 +311,14 @@ function reviveSnapshot(host: HostPart, supplied: JsonObject): Snapshot<unknown>
     children,
     historyValue: {},
   } as unknown as Snapshot<unknown>
+}
+
+/** XState leaves out what it does not find: such an actor would wait for ever for an effect that nobody started. */
+function assertWhole(host: HostPart, revived: MachineSnapshot): void {
+  if (host.snapshot?.['context'] === undefined) throw new Error('The record holds no context')
+  const owed = revived._nodes.flatMap(({ invoke }) => invoke)
+  const lost = owed.find(({ id }) => revived.children[id] === undefined)
+  if (lost !== undefined) throw new Error(`The record does not hold what its state owes: ${lost.src}`)
 }
 
 function sameValue(a: StateValue, b: StateValue | undefined): boolean {

@@ -1,14 +1,14 @@
-import type { AnyEventObject } from 'xstate'
 import { describe, expect, it } from 'vitest'
+import type { AnyEventObject } from 'xstate'
 import type { HostPart } from '../../src/domain/record.ts'
 import { DurableActors, type ProvidedEffect } from '../../src/host/durable-actors.ts'
 import { createVirtualClock } from '../../src/host/virtual-clock.ts'
 import { agentMachine } from '../../src/machines/agent-machine.ts'
 import { managerMachine } from '../../src/machines/manager-machine.ts'
 import { supervisorMachine } from '../../src/machines/supervisor-machine.ts'
-import { agentEvents, agentInput, agentPaths, type AgentState } from '../machines/agent-events.ts'
+import { type AgentState, agentEvents, agentInput, agentPaths } from '../machines/agent-events.ts'
 import { managerEvents, managerInput, managerPaths } from '../machines/manager-events.ts'
-import { ScriptedActor, type ScriptedActorOptions, settled } from '../machines/scripted-actors.ts'
+import { latch, ScriptedActor, type ScriptedActorOptions, settled } from '../machines/scripted-actors.ts'
 import { supervisorPaths } from '../machines/supervisor-events.ts'
 
 const AGENT = { kind: 'agent', id: 'a', machine: agentMachine } as const
@@ -23,17 +23,22 @@ interface Case {
 const FINAL = /^(completed|failed|cancelled|skipped)$/
 const cases: (readonly [string, Case])[] = [
   ...Object.entries(agentPaths).map(
-    ([state, { policy, events }]) => [`an agent in ${state}`, { actor: AGENT, input: agentInput(policy), events }] as const,
+    ([state, { policy, events }]) =>
+      [`an agent in ${state}`, { actor: AGENT, input: agentInput(policy), events }] as const,
   ),
   ...Object.entries(managerPaths).map(
     ([state, events]) => [`the manager in ${state}`, { actor: MANAGER, input: managerInput(), events }] as const,
   ),
   ...Object.entries(supervisorPaths).map(
-    ([state, events]) => [`the supervisor in ${state}`, { actor: SUPERVISOR, input: { run: 'run_1' }, events }] as const,
+    ([state, events]) =>
+      [`the supervisor in ${state}`, { actor: SUPERVISOR, input: { run: 'run_1' }, events }] as const,
   ),
 ].filter(([name]) => !FINAL.test(name.replace(/.* /, '')))
 
-async function reach({ actor, input, events }: Case, options: Partial<ScriptedActorOptions> = {}): Promise<ScriptedActor> {
+async function reach(
+  { actor, input, events }: Case,
+  options: Partial<ScriptedActorOptions> = {},
+): Promise<ScriptedActor> {
   const scripted = new ScriptedActor({ ...actor, ...options })
   await scripted.start(input)
   for (const event of events) await scripted.apply(event)
@@ -184,7 +189,10 @@ describe('records', () => {
       n: 3,
       snapshot: { value: { live: { running: 'watching' } }, context: last.context },
       owed: {
-        watch: ['watchAgentRun', { task: 'a', attempt: 1, ref: agentEvents.create.done.output, turn: 1, expect: 'active' }],
+        watch: [
+          'watchAgentRun',
+          { task: 'a', attempt: 1, ref: agentEvents.create.done.output, turn: 1, expect: 'active' },
+        ],
       },
       timers: [
         [
@@ -194,6 +202,16 @@ describe('records', () => {
         ],
       ],
     })
+  })
+
+  it('leave out what whoever restores supplies', async () => {
+    const agent = await runningAgent({ supplied: ['policy'] })
+    const { policy: _policy, ...journaled } = agent.context
+    expect(agent.last.host.snapshot?.['context']).toEqual(journaled)
+    const restored = new ScriptedActor({ ...AGENT, clock: agent.clock, supplied: ['policy'] })
+    const policy = { ...agentInput({ onFailure: 'fail' }).policy }
+    await restored.restore(agent.last.host, { policy })
+    expect(restored.actors.context('a')?.['policy']).toEqual(policy)
   })
 
   it('hold nothing more once the actor has ended, and it is forgotten', async () => {
@@ -211,32 +229,35 @@ describe('effects', () => {
     ['promptAgentRun', { actor: MANAGER, input: managerInput(), events: managerPaths['running.prompting'] }],
   ]
 
-  it.each(pastTheWrite)('that write start only once the record that owes them is durable (I3): %s', async (src, one) => {
-    let commit = () => {}
-    let held = false
-    const durable = () => (held ? new Promise<void>((resolve) => void (commit = resolve)) : Promise.resolve())
-    const scripted = new ScriptedActor({ ...one.actor, durable })
-    await scripted.start(one.input)
-    for (const event of one.events.slice(0, -1)) await scripted.apply(event)
-    held = true
-    await scripted.apply(one.events.at(-1) ?? { type: '' })
-    await scripted.clock.advance(60_000)
-    expect(scripted.calls.filter((call) => call.src === src)).toEqual([])
-    commit()
-    await settled()
-    expect(scripted.open().map((call) => call.src)).toEqual([src])
-  })
+  it.each(pastTheWrite)(
+    'that write start only once the record that owes them is durable (I3): %s',
+    async (src, one) => {
+      const committing = latch()
+      let held = false
+      const durable = () => (held ? committing.opened : Promise.resolve())
+      const scripted = new ScriptedActor({ ...one.actor, durable })
+      await scripted.start(one.input)
+      for (const event of one.events.slice(0, -1)) await scripted.apply(event)
+      held = true
+      await scripted.apply(one.events.at(-1) ?? { type: '' })
+      await scripted.clock.advance(60_000)
+      expect(scripted.calls.filter((call) => call.src === src)).toEqual([])
+      committing.open()
+      await settled()
+      expect(scripted.open().map((call) => call.src)).toEqual([src])
+    },
+  )
 
   it('that write never start when their state was left before its record was durable', async () => {
-    let commit = () => {}
-    const durable = () => new Promise<void>((resolve) => void (commit = resolve))
+    const [creating, cancelling] = [latch(), latch()]
+    const commits = [creating, cancelling]
+    const durable = () => commits.shift()?.opened ?? Promise.resolve()
     const agent = await reach(owing('creating.calling'), { durable })
-    const commitCreate = commit
     await agent.apply(agentEvents.commands.cancel)
-    commitCreate()
+    creating.open()
     await settled()
     expect(agent.calls.map(({ src }) => src)).toEqual([])
-    commit()
+    cancelling.open()
     await settled()
     expect(agent.calls.map(({ src }) => src)).toEqual(['settleAgentRun'])
   })
@@ -248,12 +269,11 @@ describe('effects', () => {
   })
 
   it('do not start before the gate opens', async () => {
-    let open = () => {}
-    const gate = new Promise<void>((resolve) => void (open = resolve))
-    const agent = new ScriptedActor({ ...AGENT, gate })
+    const gate = latch()
+    const agent = new ScriptedActor({ ...AGENT, gate: gate.opened })
     await agent.start(agentInput())
     expect(agent.calls).toEqual([])
-    open()
+    gate.open()
     await settled()
     expect(agent.calls.map(({ src }) => src)).toEqual(['acquireSlots'])
   })
@@ -327,7 +347,10 @@ describe('a record that does not fit', () => {
   }
 
   it.each([
-    ['whose state does not exist any more', (host: HostPart) => ({ ...host, snapshot: { ...host.snapshot, value: 'sleeping' } })],
+    [
+      'whose state does not exist any more',
+      (host: HostPart) => ({ ...host, snapshot: { ...host.snapshot, value: 'sleeping' } }),
+    ],
     ['without a snapshot', ({ v, n }: HostPart) => ({ v, n })],
     ['without a context', (host: HostPart) => ({ ...host, snapshot: { value: host.snapshot?.['value'] } })],
     ['whose effect does not exist any more', (host: HostPart) => ({ ...host, owed: { watch: ['watchTheSky', {}] } })],

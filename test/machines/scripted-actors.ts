@@ -25,6 +25,7 @@ export interface ScriptedActorOptions {
   /** Resolves once the actor's last record is durable. Default: at once. */
   readonly durable?: (id: string) => Promise<void>
   readonly gate?: Promise<void>
+  readonly supplied?: readonly string[]
 }
 
 /** The effects that write to the outside. */
@@ -50,6 +51,7 @@ export class ScriptedActor {
       onTransition: (transition) => this.records.push(transition),
       durable: options.durable ?? (() => Promise.resolve()),
       gate: options.gate ?? Promise.resolve(),
+      ...(options.supplied === undefined ? {} : { supplied: options.supplied }),
     })
     const { actors, actions } = options.machine.implementations
     const said = Object.keys(actions).map((name) => [
@@ -61,16 +63,16 @@ export class ScriptedActor {
     this.#sources = sourcesOf(options.machine)
   }
 
-  start(input: object): Promise<void> {
+  async start(input: object): Promise<void> {
     this.actors.start(this.#options.kind, this.#options.id, this.#logic, input)
-    return settled()
+    await settled()
   }
 
   /** Builds the actor from the host's part of its last record, as a journal would give it back. */
-  restore(host: HostPart): Promise<void> {
+  async restore(host: HostPart, supplied: JsonObject = {}): Promise<void> {
     const read = JSON.parse(JSON.stringify(host)) as HostPart
-    this.actors.restore(this.#options.kind, this.#options.id, this.#logic, read)
-    return settled()
+    this.actors.restore(this.#options.kind, this.#options.id, this.#logic, read, supplied)
+    await settled()
   }
 
   /** Makes an event happen as it would: answers the effect, lets time pass, or sends the command. */
@@ -110,15 +112,16 @@ export class ScriptedActor {
   }
 
   async #letFire(type: string): Promise<void> {
-    const timer = this.last.host.timers?.find(([, event]) => event['type'] === type)
-    if (timer === undefined) throw new Error(`${this.state} has no timer ${type}`)
+    const { id } = this.#options
+    const timer = this.actors.hostPart(id)?.timers?.find(([, event]) => event['type'] === type)
+    if (timer === undefined) throw new Error(`${this.actors.state(id)} has no timer ${type}`)
     await this.clock.advance(Math.max(0, timer[2] - this.clock.now()))
   }
 
   #answer(event: EffectEvent): void {
     const src = this.#sources.get(event.actorId)
     const call = this.open().findLast((one) => one.src === src)
-    if (call === undefined) throw new Error(`${this.state} owes no ${src}`)
+    if (call === undefined) throw new Error(`${this.actors.state(this.#options.id)} owes no ${src}`)
     this.calls.splice(this.calls.indexOf(call), 1)
     if (event.type.startsWith('xstate.done.')) call.resolve(event.output)
     else call.reject(event.error)
@@ -133,6 +136,21 @@ export class ScriptedActor {
         }),
     }
   }
+}
+
+/** Something that holds others back until it is opened. */
+export interface Latch {
+  readonly opened: Promise<void>
+  open(): void
+}
+
+/** A closed latch. */
+export function latch(): Latch {
+  const opening = new AbortController()
+  const opened = new Promise<void>((resolve) => {
+    opening.signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  return { opened, open: () => opening.abort() }
 }
 
 /** Resolves when all that can happen without time has happened. */

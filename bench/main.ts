@@ -1,0 +1,36 @@
+/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations or watching. */
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { limitHeapGrowth } from '../src/host/heap-growth.ts'
+import { measureCreations } from './creations.ts'
+import { measureThroughput } from './throughput.ts'
+import { measureWatching } from './watching.ts'
+
+const WARM_UP = 5_000
+const [only, size] = process.argv.slice(2)
+
+function print(name: string, result: object): void {
+  console.log(JSON.stringify({ case: name, ...result }))
+}
+
+async function throughput(tasks: number): Promise<void> {
+  limitHeapGrowth()
+  await measureThroughput(WARM_UP)
+  print('throughput', await measureThroughput(tasks))
+}
+
+/** Each size in a process of its own, so that none inherits the heap of another. */
+function throughputInItsOwnProcess(tasks: number): void {
+  const self = fileURLToPath(import.meta.url)
+  const args = [...process.execArgv, self, 'throughput', String(tasks)]
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' })
+  if (status !== 0) process.exitCode = 1
+}
+
+if (only === 'throughput' && size !== undefined) await throughput(Number(size))
+else {
+  if (only === undefined || only === 'throughput')
+    for (const tasks of [1_000, 10_000, 50_000]) throughputInItsOwnProcess(tasks)
+  if (only === undefined || only === 'creations') print('creations', await measureCreations(100))
+  if (only === undefined || only === 'watching') print('watching', await measureWatching(300, 2_000))
+}

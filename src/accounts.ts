@@ -33,6 +33,8 @@ export const DEFAULT_SEED = 1
 export class Accounts {
   readonly #options: AccountsOptions
   readonly #backends = new Map<string, Backend>()
+  /** Each is made once, however many ask at the same time. */
+  readonly #opening = new Map<string, Promise<void>>()
   #standIn: StandIn | undefined
 
   constructor(options: AccountsOptions) {
@@ -52,27 +54,33 @@ export class Accounts {
     return backend
   }
 
-  /** The one that bills an account. */
-  byAccount(account: string): Backend | undefined {
-    return [...this.#backends.values()].find((backend) => backend.account === account)
-  }
-
   /** The embedded stand-in has the repositories that a workflow names. */
   addRepositories(names: readonly string[]): void {
     this.#standIn?.addRepositories(names)
   }
 
   /** Makes a backend unless it is there. Throws UsageError for an unknown id, DataFolderError when the stand-in's file is taken. */
-  async open(id: string, settings: RunSettings): Promise<void> {
-    if (this.#backends.has(id)) return
-    if (id === 'simulated') this.#backends.set(id, await this.#simulated(settings))
-    else if (id === 'codegen') this.#backends.set(id, await this.#codegen(settings))
-    else throw new UsageError(`There is no backend '${id}'. There are: codegen, simulated.`)
+  open(id: string, settings: RunSettings): Promise<void> {
+    let opening = this.#opening.get(id)
+    if (opening === undefined) {
+      opening = this.#make(id, settings).then((backend) => {
+        this.#backends.set(id, backend)
+      })
+      this.#opening.set(id, opening)
+      opening.catch(() => this.#opening.delete(id))
+    }
+    return opening
   }
 
   async close(): Promise<void> {
     await Promise.allSettled([...this.#backends.values()].map((backend) => backend.close()))
     await this.#standIn?.close()
+  }
+
+  #make(id: string, settings: RunSettings): Promise<Backend> {
+    if (id === 'simulated') return this.#simulated(settings)
+    if (id === 'codegen') return this.#codegen(settings)
+    return Promise.reject(new UsageError(`There is no backend '${id}'. There are: codegen, simulated.`))
   }
 
   async #simulated(settings: RunSettings): Promise<Backend> {

@@ -24,6 +24,7 @@ import type { RunProjection } from './host/run-projection.ts'
 import type { AgentPolicy } from './machines/agent-machine.ts'
 import type { ManagerPolicy } from './machines/manager-machine.ts'
 import { mainState } from './machines/public-state.ts'
+import type { PauseReason } from './machines/supervisor-machine.ts'
 import { RunEnvironment } from './run-environment.ts'
 import type { SharedLimits } from './shared-limits.ts'
 
@@ -52,7 +53,7 @@ export interface CarriedRunOptions {
 /** The attempt has slots in these states; on restore it takes them back without waiting. */
 const HOLDING = new Set(['creating', 'running', 'reporting', 'cancelling'])
 /** A person must act before an agent in one of these goes on. */
-const WAITING = new Set(['escalated', 'escalated.doubtful'])
+const WAITING = new Set(['escalated', 'escalated.doubtful', 'running.needsInput'])
 const MANAGER_RETRY = { attempts: 3, delayMs: 2_000, factor: 2, maxDelayMs: 60_000 }
 
 /** One run, wired: its host, its environment, its effects. */
@@ -71,20 +72,23 @@ export class CarriedRun {
     options.shared.declare(options.run, options.workflow, options.settings)
   }
 
-  /** Lets the run go on after a restore: slots are held again, effects that were owed start again. */
-  restore(): void {
+  /**
+   * Lets the run go on after a restore: slots are held again, effects that were owed start again. `tryAgain`: what was closed
+   * for want of quota, credentials or disk is opened by whoever resumes; a person's pause and a used-up budget stay.
+   */
+  restore(tryAgain: boolean): void {
     const { projection, limiter, run } = this.#options
     for (const [task, { state, attempt }] of projection.live) {
       const holds = HOLDING.has(mainState(state)) || state === 'escalated.overdue'
       if (holds && task !== 'supervisor') limiter.adopt(formatKey({ run, task, attempt }), this.environment.caps(task))
     }
-    if (projection.live.get('supervisor')?.state === 'paused') limiter.pauseRun(run, { kind: 'paused', name: run })
     this.host.restore()
-    for (const { task, attempt, ref } of projection.givenUp.values()) this.#givenUp.watch(task, attempt, ref)
-    // What was closed for want of quota, credentials or disk is tried again by whoever restarts; a person's pause stays.
+    for (const given of projection.givenUp.values()) this.#givenUp.watch(given)
     const reason = this.host.reason
-    if (reason !== undefined && reason.kind !== 'person' && reason.kind !== 'budget') {
+    if (tryAgain && reason !== undefined && reason.kind !== 'person' && reason.kind !== 'budget') {
       this.host.actors.send('supervisor', { type: 'run.continue' })
+    } else if (reason !== undefined) {
+      this.#closeIntents(reason)
     }
     this.host.proceed()
   }
@@ -120,6 +124,8 @@ export class CarriedRun {
     const { host } = this
     const paused = host.status === 'paused'
     if ((host.status !== 'running' && !paused) || host.progress.busy) return false
+    // Without credentials nothing can be read either: what runs cannot be seen to end.
+    if (paused && host.reason?.kind === 'auth') return true
     let waiting = paused
     for (const id of host.actors.ids()) {
       if (id === 'supervisor') continue
@@ -154,14 +160,10 @@ export class CarriedRun {
       agentInput: (task) => ({ run, task, policy: this.#agentPolicy(task) }),
       managerInput: () => ({ run, policy: this.#managerPolicy() }),
       releaseSlots: (task, attempt) => limiter.release(formatKey({ run, task, attempt })),
-      watchGivenUp: (task, attempt, ref) => this.#givenUp.watch(task, attempt, ref),
+      watchGivenUp: (given) => this.#givenUp.watch(given),
+      holdSlots: (task, attempt) => limiter.adopt(formatKey({ run, task, attempt }), environment.caps(task)),
       blockAccount: (task, failure) => this.#options.onBlocked(environment.backendOf(task).account, failure),
-      closeIntents: (reason) =>
-        limiter.pauseRun(run, {
-          kind: reason.kind === 'person' || reason.kind === 'disk' ? 'paused' : reason.kind,
-          name: run,
-          detail: reason.message,
-        }),
+      closeIntents: (reason) => this.#closeIntents(reason),
       openIntents: () => {
         this.#options.onOpened(this.#accounts())
         limiter.continueRun(run)
@@ -169,6 +171,11 @@ export class CarriedRun {
       countItems: (task) => environment.outcomes.countItems(task),
       holdsCondition: (task) => environment.outcomes.holdsCondition(task),
     }
+  }
+
+  #closeIntents({ kind, message }: PauseReason): void {
+    const { limiter, run } = this.#options
+    limiter.pauseRun(run, { kind: kind === 'person' || kind === 'disk' ? 'paused' : kind, name: run, detail: message })
   }
 
   #effect<Input, Output>(run: Effect<Input, Output>, writes: boolean): ProvidedEffect {

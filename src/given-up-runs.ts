@@ -1,8 +1,9 @@
 import type { AgentRunRef, Backend } from './domain/backend.ts'
 import { type Clock, sleep } from './domain/clock.ts'
-import { formatKey } from './domain/ids.ts'
+import { type AttemptKey, formatKey } from './domain/ids.ts'
 import type { Limiter } from './domain/limiter.ts'
 import type { RunHost } from './host/run-host.ts'
+import type { GivenUpRun } from './host/run-projection.ts'
 import type { RunEnvironment } from './run-environment.ts'
 
 const READ_AGAIN_MS = 30_000
@@ -25,14 +26,16 @@ export class GivenUpRuns {
     this.#clock = clock
   }
 
-  watch(task: string, attempt: number, ref: AgentRunRef): void {
+  watch(given: GivenUpRun): void {
+    const { task, attempt } = given
     if (this.#host().ended || this.#stop.signal.aborted) return
-    const holder = formatKey({ run: this.#host().run, task, attempt })
+    const key = { run: this.#host().run, task, attempt }
+    const holder = formatKey(key)
     const caps = this.#environment.caps(task).filter((name) => !name.startsWith('run:'))
     this.#limiter.adopt(`${holder}#given-up`, caps)
-    this.#untilEnded(this.#environment.backendOf(task), ref)
+    this.#follow(given)
       .then((status) => {
-        const note = `Attempt ${attempt} had been given up; its agent run has now ended: ${status}`
+        const note = `Attempt ${attempt} had been given up; its agent run: ${status}`
         if (!this.#host().ended) this.#host().note(task, attempt, { lateEnd: { holder, status }, late: note })
       })
       .catch(() => {})
@@ -41,6 +44,22 @@ export class GivenUpRuns {
 
   close(): void {
     this.#stop.abort()
+  }
+
+  async #follow({ task, attempt, ref, intentAt }: GivenUpRun): Promise<string> {
+    const backend = this.#environment.backendOf(task)
+    const known = ref ?? (await this.#find(backend, { run: this.#host().run, task, attempt }, intentAt ?? 0))
+    return known === undefined ? 'none was ever created' : this.#untilEnded(backend, known)
+  }
+
+  /** A create in doubt that nobody waits for: looked for until the backend says for certain that there is none. */
+  async #find(backend: Backend, key: AttemptKey, since: number): Promise<AgentRunRef | undefined> {
+    for (;;) {
+      const found = await backend.find(key, since, this.#stop.signal).catch(() => undefined)
+      if (found?.kind === 'found') return found.ref
+      if (found?.kind === 'absent') return undefined
+      await sleep(this.#clock, READ_AGAIN_MS, this.#stop.signal)
+    }
   }
 
   async #untilEnded(backend: Backend, ref: AgentRunRef): Promise<string> {

@@ -72,6 +72,10 @@ class LocalOrchestrator implements Orchestrator {
   readonly #accounts: Accounts
   readonly #registry: Registry = createRegistry()
   readonly #runs = new Map<string, RunKeeper>()
+  /** Restores under way: a run is never carried twice. */
+  readonly #restoring = new Map<string, Promise<boolean>>()
+  /** Accounts that refused for good, and what they said. */
+  readonly #blocked = new Map<string, Failure>()
   readonly #listeners = new Set<(run: string, records: readonly RunRecord[]) => void>()
   readonly #gate = new Gate()
   readonly #shared: SharedLimits
@@ -107,14 +111,15 @@ class LocalOrchestrator implements Orchestrator {
       settings: settings as JsonObject,
       standIn: this.#usesStandIn(workflow),
     })
+    this.#pauseIfBlocked(keeper)
     return run
   }
 
   async resume(run?: string, settings?: RunSettings): Promise<readonly string[]> {
-    if (run !== undefined) return (await this.#restore(run, settings)) ? [run] : []
+    if (run !== undefined) return (await this.#restore(run, true, settings)) ? [run] : []
     const resumed: string[] = []
     for (const row of this.#parts.index.list()) {
-      if (!row.finished && (await this.#restore(row.run, settings))) resumed.push(row.run)
+      if (!row.finished && (await this.#restore(row.run, true, settings))) resumed.push(row.run)
     }
     return resumed
   }
@@ -123,7 +128,7 @@ class LocalOrchestrator implements Orchestrator {
     const keeper = await this.#carried(run)
     // A cancel settles agents at their backends even where everything else is held back.
     if (command.type === 'cancel') this.#gate.open()
-    return keeper.carried.host.command(command)
+    return keeper.command(command)
   }
 
   async commandTask(run: string, task: string, command: TaskCommand): Promise<CommandReply> {
@@ -193,9 +198,18 @@ class LocalOrchestrator implements Orchestrator {
     if (failed !== undefined) throw failed.reason
   }
 
-  async #restore(run: string, settings: RunSettings | undefined): Promise<boolean> {
+  #restore(run: string, tryAgain: boolean, settings?: RunSettings): Promise<boolean> {
     const active = this.#runs.get(run)
-    if (active !== undefined) return !active.carried.host.ended
+    if (active !== undefined) return Promise.resolve(!active.carried.host.ended)
+    let restoring = this.#restoring.get(run)
+    if (restoring === undefined) {
+      restoring = this.#restoreOnce(run, tryAgain, settings).finally(() => this.#restoring.delete(run))
+      this.#restoring.set(run, restoring)
+    }
+    return restoring
+  }
+
+  async #restoreOnce(run: string, tryAgain: boolean, settings: RunSettings | undefined): Promise<boolean> {
     const { folder, clock } = this.#parts
     const path = folder.runFolder(run)
     if (!(await folder.hasRun(run))) throw unknownRun(run)
@@ -212,15 +226,15 @@ class LocalOrchestrator implements Orchestrator {
     if (definition !== stored.definition) await writeDefinition(path, definition, clock)
     await this.#openBackends(definition.workflow, definition.settings)
     const keeper = RunKeeper.restore(this.#keeperOptions(run, path), { ...stored, definition })
-    this.#runs.set(run, keeper)
     this.#registry.trigger.restored({ facts: stored.facts })
-    keeper.resume(stored.reading.problems)
+    keeper.resume(stored.reading.problems, tryAgain)
+    this.#runs.set(run, keeper)
     return true
   }
 
   /** The run, restored if it is not carried yet. */
   async #carried(run: string): Promise<RunKeeper> {
-    if (!this.#runs.has(run) && !(await this.#restore(run, undefined))) {
+    if (!this.#runs.has(run) && !(await this.#restore(run, false))) {
       const facts = (await this.#parts.reader.stored(run)).facts
       throw new UsageError(`${run} has ended (${facts.status}): it takes no command any more.`)
     }
@@ -252,7 +266,10 @@ class LocalOrchestrator implements Orchestrator {
       backend: (id: string) => this.#accounts.get(id),
       onBlocked: (account: string, failure: Failure) => this.#block(account, failure),
       onOpened: (accounts: readonly string[]) => {
-        for (const account of accounts) limiter.openAccount(account)
+        for (const account of accounts) {
+          this.#blocked.delete(account)
+          limiter.openAccount(account)
+        }
       },
       onRecords: (records: readonly RunRecord[]) => this.#committed(run, records),
       facts: () => this.#registry.getSnapshot().context.runs.get(run),
@@ -272,13 +289,18 @@ class LocalOrchestrator implements Orchestrator {
 
   /** An account refused for good: nobody creates anything there, and every run that uses it says so and waits. */
   #block(account: string, failure: Failure): void {
-    const kind = failure.kind === 'auth' ? 'auth' : 'quota'
-    this.#parts.limiter.closeAccount(account, kind, failure.message)
-    for (const { carried } of this.#runs.values()) {
-      const uses = [...backendsOf(carried.host.workflow)].some((id) => this.#accounts.get(id).account === account)
-      if (!uses || carried.host.status !== 'running') continue
-      carried.host.alert(kind, failure.message)
-      carried.host.pause({ kind, message: failure.message })
+    this.#blocked.set(account, failure)
+    this.#parts.limiter.closeAccount(account, failure.kind === 'auth' ? 'auth' : 'quota', failure.message)
+    for (const keeper of this.#runs.values()) this.#pauseIfBlocked(keeper)
+  }
+
+  #pauseIfBlocked({ carried: { host } }: RunKeeper): void {
+    for (const id of backendsOf(host.workflow)) {
+      const failure = this.#blocked.get(this.#accounts.get(id).account)
+      if (failure === undefined || host.status !== 'running') continue
+      const kind = failure.kind === 'auth' ? 'auth' : 'quota'
+      host.alert(kind, failure.message)
+      host.pause({ kind, message: failure.message })
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { RunContext } from './actors/run-context.ts'
 import type { AgentOrder, Backend, Failure } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
-import { formatKey, formatMark, MANAGER } from './domain/ids.ts'
+import { formatKey, MANAGER } from './domain/ids.ts'
 import type { Json, JsonObject } from './domain/json.ts'
 import type { Limiter, SlotRequest } from './domain/limiter.ts'
 import type { RunSettings } from './domain/orchestration.ts'
@@ -26,10 +26,21 @@ export interface RunEnvironmentOptions {
   readonly limiter: Limiter
   readonly results: ResultStore
   readonly backend: (id: string) => Backend
+  readonly onBlocked: (account: string, failure: Failure) => void
 }
 
 /** What one settled task's line to the manager may hold, characters. */
 const TOLD = 1_500
+
+/** What all of a turn's texts may hold together, characters, and how many names it lists. */
+const TOLD_IN_ALL = 48_000
+const NAMED = 200
+
+function listed(names: readonly string[]): string {
+  if (names.length === 0) return 'nothing new'
+  const rest = names.length - NAMED
+  return `${names.slice(0, NAMED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+}
 
 /** One run's view of the process around it: what its effects are given. */
 export class RunEnvironment implements RunContext {
@@ -39,6 +50,10 @@ export class RunEnvironment implements RunContext {
   readonly seed: number
   readonly outcomes: TaskOutcomes
   readonly #options: RunEnvironmentOptions
+  /** Attempts that may have been created although no record says so: task/attempt -> since when. */
+  readonly #searched = new Map<string, number>()
+  /** Attempts by task that were granted an agent run of the budget. */
+  readonly #reserved = new Map<string, number>()
 
   constructor(options: RunEnvironmentOptions) {
     this.#options = options
@@ -83,24 +98,46 @@ export class RunEnvironment implements RunContext {
     }
   }
 
+  /** After damaged records: each of these attempts may have been created before. */
+  searchFirst(attempts: readonly (readonly [task: string, attempt: number])[]): void {
+    for (const [task, attempt] of attempts) this.#searched.set(`${task}/${attempt}`, this.#host.projection.startedAt)
+  }
+
+  searchSince(task: string, attempt: number): number | undefined {
+    return this.#searched.get(`${task}/${attempt}`)
+  }
+
+  searched(task: string, attempt: number): void {
+    this.#searched.delete(`${task}/${attempt}`)
+  }
+
+  blockAccount(task: string, failure: Failure): void {
+    this.#options.onBlocked(this.backendOf(task).account, failure)
+  }
+
   graceMs(task: string): number {
     return this.#options.settings.graceMs ?? this.backendOf(task).graceMs
   }
 
-  overBudget(): string | undefined {
+  reserveBudget(task: string, attempt: number): string | undefined {
     const { agentRuns, durationMs } = this.#host.workflow.budget
-    const { created, startedAt, raised } = this.#host.projection
-    if (agentRuns !== undefined && created >= agentRuns + (raised['agentRuns'] ?? 0)) {
-      return `The budget of ${agentRuns + (raised['agentRuns'] ?? 0)} agent runs is used up`
+    const { created, startedAt, raised, pausedMs, live } = this.#host.projection
+    // A put-back create of the same attempt was counted before.
+    if (live.get(task)?.counted === attempt) return undefined
+    if (agentRuns !== undefined) {
+      const allowed = agentRuns + (raised['agentRuns'] ?? 0)
+      if (created + this.#reservedBeside(task) >= allowed) return `The budget of ${allowed} agent runs is used up`
     }
-    if (durationMs !== undefined && this.clock.now() - startedAt > durationMs + (raised['duration'] ?? 0)) {
+    if (durationMs !== undefined && this.clock.now() - startedAt - pausedMs > durationMs + (raised['duration'] ?? 0)) {
       return `The budget of ${Math.round((durationMs + (raised['duration'] ?? 0)) / 60_000)} minutes is used up`
     }
+    this.#reserved.set(task, attempt)
     return undefined
   }
 
-  pauseForBudget(reason: string): void {
-    this.#host.pause({ kind: 'budget', message: reason })
+  pauseForBudget(reason: string): boolean {
+    if (this.#host.status === 'running') this.#host.pause({ kind: 'budget', message: reason })
+    return this.#host.status === 'paused'
   }
 
   async order(task: string, attempt: number, extras: { failure?: Failure; prompt?: string }): Promise<AgentOrder> {
@@ -135,20 +172,23 @@ export class RunEnvironment implements RunContext {
   async managerTurn(input: PromptInput): Promise<string> {
     const key = { run: this.run, task: MANAGER, attempt: input.attempt }
     const settled = this.#host.projection.settledAfter(input.toldUpTo).filter(([, task]) => task.seq <= input.upTo)
-    const lines = [
-      `Completed batch: ${settled.map(([id, task]) => `${id} (${task.status})`).join(', ') || 'nothing new'}.`,
-    ]
+    const lines = [`Completed batch: ${listed(settled.map(([id, task]) => `${id} (${task.status})`))}.`]
+    let length = 0
     for (const [id, task] of settled) {
-      const text = task.result ?? task.reason ?? ''
-      if (text !== '') lines.push(`${id}, ${task.status}:`, quote(text.slice(0, TOLD)))
+      const text = (task.result ?? task.reason ?? '').slice(0, TOLD)
+      length += text.length
+      if (length > TOLD_IN_ALL) {
+        lines.push('What the rest returned is left out here.')
+        break
+      }
+      if (text !== '') lines.push(`${id}, ${task.status}:`, quote(text))
     }
     lines.push(
       input.final
         ? 'The run is over. Sum up what was achieved and what is left.'
         : 'The run goes on by itself. Note what matters; nothing is asked of you now.',
-      formatMark(key, input.turn),
     )
-    return lines.join('\n\n')
+    return buildPrompt({ key, turn: input.turn, roleLine: '', text: lines.join('\n\n') })
   }
 
   news(toldUpTo: number): NewsOutput {
@@ -193,6 +233,17 @@ export class RunEnvironment implements RunContext {
       `${task}: a second agent run bears the mark of attempt ${attempt}: ${where}. The older one is used.`,
       task,
     )
+  }
+
+  /** Agent runs that others reserved and whose records do not count them yet: several may be granted at one instant (I10). */
+  #reservedBeside(task: string): number {
+    const { live } = this.#host.projection
+    for (const [other, attempt] of this.#reserved) {
+      const actor = live.get(other)
+      const counts = actor === undefined || actor.attempt > attempt || actor.counted === attempt
+      if (counts || other === task) this.#reserved.delete(other)
+    }
+    return this.#reserved.size
   }
 
   get #host(): RunHost {

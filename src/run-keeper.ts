@@ -1,6 +1,7 @@
 import { CarriedRun } from './carried-run.ts'
 import type { Backend, Failure } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
+import type { CommandReply, RunCommand } from './domain/command.ts'
 import type { JsonObject } from './domain/json.ts'
 import type { Limiter } from './domain/limiter.ts'
 import type { RunOutcome } from './domain/orchestration.ts'
@@ -100,12 +101,26 @@ export class RunKeeper {
     this.carried.host.proceed()
   }
 
-  resume(problems: readonly JournalProblem[]): void {
-    this.carried.restore()
+  resume(problems: readonly JournalProblem[], tryAgain: boolean): void {
+    const { host, environment } = this.carried
     for (const { segment, line, reason } of problems) {
-      this.carried.host.alert('damaged', `A damaged record was left out (${segment}, line ${line}): ${reason}`)
+      host.alert('damaged', `A damaged record was left out (${segment}, line ${line}): ${reason}`)
     }
+    if (problems.length > 0) {
+      const pending = [...host.projection.live].filter(([, actor]) => actor.state === 'pending')
+      environment.searchFirst(pending.map(([task, { attempt }]) => [task, attempt]))
+    }
+    this.carried.restore(tryAgain)
     queueMicrotask(() => this.#tellWaiters())
+  }
+
+  /** Resolves once the command's record is durable. After a full disk the rest is tried again first. */
+  async command(command: RunCommand): Promise<CommandReply> {
+    if (this.#journal.failure !== undefined) {
+      await this.#journal.retry()
+      this.carried.host.repaired()
+    }
+    return this.carried.host.command(command)
   }
 
   settled(signal?: AbortSignal): Promise<RunOutcome> {
@@ -125,8 +140,11 @@ export class RunKeeper {
   }
 
   async close(): Promise<void> {
-    await this.#checkpointing?.catch(() => {})
-    await this.#journal.close()
+    try {
+      await this.#journal.close()
+    } finally {
+      await this.#checkpointing
+    }
   }
 
   #committed(records: readonly JournalRecord[]): void {
@@ -168,7 +186,7 @@ export class RunKeeper {
   }
 
   #failed(message: string): void {
-    this.#options.limiter.pauseRun(this.#options.run, { kind: 'paused', name: this.#options.run, detail: message })
+    this.carried.host.pause({ kind: 'disk', message })
     this.#tellWaiters()
   }
 }

@@ -1,3 +1,4 @@
+import type { Failure } from '../domain/backend.ts'
 import type { Effect } from '../domain/effect.ts'
 import type { WaitingFor } from '../domain/limiter.ts'
 import { backoffDelay } from '../machines/backoff.ts'
@@ -33,12 +34,16 @@ export const acquireSlots =
     try {
       for (;;) {
         await limiter.acquire(request, signal, onWait)
-        const over = run.overBudget()
+        const over = run.reserveBudget(input.task, input.attempt)
         if (over === undefined) return { at: clock.now() }
         limiter.release(request.holder)
-        run.pauseForBudget(over)
+        if (!run.pauseForBudget(over)) throw overBudget(over)
       }
     } finally {
       if (timer !== undefined) clock.clearTimeout(timer)
     }
   }
+
+function overBudget(message: string): Failure {
+  return { kind: 'refused', message, retryable: false, certain: true }
+}

@@ -12,7 +12,8 @@ export const createAgentRun =
   (run: RunContext): Effect<CreateInput, AgentRunRef> =>
   async (input, { signal, restarted }) => {
     const backend = run.backendOf(input.task)
-    if (restarted && !backend.capabilities.idempotentCreate) {
+    const doubtful = restarted || run.searchSince(input.task, input.attempt) !== undefined
+    if (doubtful && !backend.capabilities.idempotentCreate) {
       throw new BackendError('Restarted while an agent may have been created', {
         kind: 'unknown-outcome',
         retryable: true,

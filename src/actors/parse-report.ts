@@ -18,26 +18,59 @@ const reportSchema = z.object({
     .catch(undefined),
 })
 
-const FENCE = /(?:^|\n)(`{3,})[a-z]*[ \t]*\n([\s\S]*?)\n\1`*[ \t]*(?=\n|$)/g
+/** A line that opens or closes a fenced block: its backticks, and what follows them. */
+const FENCE = /^ {0,3}(`{3,})([^`\r\n]*)\r?$/gm
 /** Only the end of a long text is searched for the report. */
-const SEARCHED = 512 * 1024
+const SEARCHED = 4 * 1024 * 1024
+
+/** A fenced block of a text: from its opening line to the end of its closing one. */
+interface Block {
+  readonly start: number
+  readonly end: number
+  readonly content: string
+}
 
 /** A text as its report (the last fenced JSON block, or the whole text; none: then the text is the result) and the rest. */
 export function parseReport(text: string): { readonly report?: Report; readonly text: string } {
-  const tail = text.slice(-SEARCHED)
-  const blocks = [...tail.matchAll(FENCE)]
-  for (const block of blocks.reverse()) {
-    const report = toReport(block[2] ?? '')
-    if (report === undefined) continue
-    const start = text.length - tail.length + block.index
-    return { report, text: `${text.slice(0, start)}${text.slice(start + block[0].length)}`.trim() }
+  const whole = toReport(text)
+  if (whole !== undefined) return { report: whole, text: '' }
+  const from = Math.max(0, text.length - SEARCHED)
+  for (const { start, end, content } of blocksOf(text.slice(from)).reverse()) {
+    const report = toReport(content)
+    if (report !== undefined) return { report, text: `${text.slice(0, from + start)}${text.slice(from + end)}`.trim() }
   }
-  const whole = toReport(tail.trim())
-  return whole === undefined ? { text } : { report: whole, text: '' }
+  return { text }
 }
 
-function toReport(source: string): Report | undefined {
-  if (!source.startsWith('{')) return undefined
+/**
+ * The fenced blocks of a text in one pass: a block ends at a line of as many backticks, and what it encloses is its content. A block
+ * that was never closed ends where the next one of its kind begins, or with the text.
+ */
+function blocksOf(text: string): Block[] {
+  const blocks: Block[] = []
+  let open: { readonly start: number; readonly content: number; readonly ticks: number } | undefined
+  const close = (contentEnd: number, end: number) => {
+    if (open !== undefined) blocks.push({ start: open.start, end, content: text.slice(open.content, contentEnd) })
+    open = undefined
+  }
+  for (const line of text.matchAll(FENCE)) {
+    const [{ length }, { length: ticks } = '', info = ''] = line
+    const end = line.index + length
+    if (open !== undefined && ticks < open.ticks) continue
+    if (open !== undefined && info.trim() === '') {
+      close(line.index, end)
+      continue
+    }
+    close(line.index, line.index)
+    open = { start: line.index, content: end, ticks }
+  }
+  close(text.length, text.length)
+  return blocks
+}
+
+function toReport(text: string): Report | undefined {
+  const source = text.trim()
+  if (!source.startsWith('{') || !source.endsWith('}')) return undefined
   let value: unknown
   try {
     value = JSON.parse(source)

@@ -26,7 +26,7 @@ export const promptAgentRun =
       } catch (error) {
         signal.throwIfAborted()
         if (!(error instanceof BackendError) || sends >= SENDS || (error.certain && !error.retryable)) throw error
-        doubtful = !error.certain
+        doubtful ||= !error.certain
         if (error.certain)
           await sleep(run.clock, Math.max(1_000 * 2 ** sends, (error.notBefore ?? 0) - run.clock.now()), signal)
       }
@@ -38,7 +38,11 @@ async function arrived(run: RunContext, backend: Backend, input: PromptInput, si
   const until = run.clock.now() + run.graceMs(input.task)
   for (;;) {
     const last = run.clock.now() >= until
-    const seen = await backend.findTurn(input.ref, { key, turn: input.turn }, signal)
+    // A look-up that fails says nothing; it is no reason for another manager.
+    const seen = await backend.findTurn(input.ref, { key, turn: input.turn }, signal).catch(() => {
+      signal.throwIfAborted()
+      return 'unknown' as const
+    })
     if (seen === 'answered' || seen === 'seen') return true
     if (last) return false
     await sleep(run.clock, Math.min(5_000, Math.max(1, until - run.clock.now())), signal)

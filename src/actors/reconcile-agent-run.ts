@@ -27,7 +27,9 @@ export const reconcileAgentRun =
       })
     }
     const key = { run: run.run, task: input.task, attempt: input.attempt }
-    const found = await findUntil(run, backend, key, input.intentAt, until, signal)
+    const since = Math.min(input.intentAt, run.searchSince(input.task, input.attempt) ?? input.intentAt)
+    const found = await findUntil(run, backend, key, since, until, signal)
+    run.searched(input.task, input.attempt)
     if (found.kind === 'found') {
       for (const other of found.others) run.reportDouble(input.task, input.attempt, other)
       return { kind: 'found', ref: found.ref }

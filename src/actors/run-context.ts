@@ -16,10 +16,16 @@ export interface RunContext {
   slots(task: string, attempt: number): SlotRequest
   /** How long a create of unknown outcome may still appear at its backend, ms. */
   graceMs(task: string): number
-  /** Why the budget allows no further agent run; undefined while it does. */
-  overBudget(): string | undefined
-  /** The budget is used up: the run is paused and a person is asked. */
-  pauseForBudget(reason: string): void
+  /** Reserves one agent run of the budget for the attempt; why there is none left, or undefined when it is reserved. */
+  reserveBudget(task: string, attempt: number): string | undefined
+  /** The budget is used up: the run is paused and a person is asked. False when the run is ending and cannot be paused. */
+  pauseForBudget(reason: string): boolean
+  /** Since when an attempt may have been created although no record says so; undefined: it certainly was not. */
+  searchSince(task: string, attempt: number): number | undefined
+  /** The search was made. */
+  searched(task: string, attempt: number): void
+  /** The account refused for good (401, 402, 403): it is closed, its runs pause. */
+  blockAccount(task: string, failure: Failure): void
   /** What is asked of the backend; the prompt is rendered from the settled tasks, so it is the same after a restart. */
   order(task: string, attempt: number, extras: { failure?: Failure; prompt?: string }): Promise<AgentOrder>
   /** The text of a manager's turn after the first. */

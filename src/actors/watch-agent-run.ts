@@ -1,7 +1,7 @@
 import type { AgentRunState, Backend } from '../domain/backend.ts'
-import { sleep } from '../domain/clock.ts'
+import { sleep, type TimerHandle } from '../domain/clock.ts'
 import type { Effect } from '../domain/effect.ts'
-import { BackendError } from '../domain/errors.ts'
+import { toFailure } from '../domain/errors.ts'
 import type { WatchInput, WatchOutput } from '../machines/effects.ts'
 import { parseReport } from './parse-report.ts'
 import type { RunContext } from './run-context.ts'
@@ -17,27 +17,32 @@ export const watchAgentRun =
   (run: RunContext): Effect<WatchInput, WatchOutput> =>
   async (input, { signal }) => {
     const backend = run.backendOf(input.task)
-    const hints = new Hints()
     const stop = new AbortController()
+    const hints = new Hints(stop.signal)
     const onAbort = () => stop.abort(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
     const sign = new SignOfLife(run, backend, input, stop.signal)
-    backend.follow(input.ref, () => hints.give(), stop.signal).catch((error: unknown) => hints.fail(error))
+    void followAgain(run, backend, input, hints, stop.signal)
     let seenActive = input.turn === 1
+    let again: TimerHandle | undefined
     try {
       for (;;) {
-        await hints.next(stop.signal)
+        await hints.next()
         const state = await readPatiently(run, backend, input, stop.signal)
         sign.saw(state)
         if (state.status === 'active') seenActive = true
         if (state.status === 'complete' && !(await turnEnded(backend, run, input, state, seenActive, stop.signal))) {
-          run.clock.setTimeout(() => hints.give(), STALE_TURN_MS)
+          again ??= run.clock.setTimeout(() => {
+            again = undefined
+            hints.give()
+          }, STALE_TURN_MS)
           continue
         }
         if (ends(state, input.expect)) return { kind: kindOf(state), rawStatus: state.rawStatus }
       }
     } finally {
       sign.stop()
+      if (again !== undefined) run.clock.clearTimeout(again)
       stop.abort(ENDED)
       signal.removeEventListener('abort', onAbort)
     }
@@ -68,54 +73,79 @@ async function turnEnded(
   return seen === 'answered'
 }
 
-/** Reads until there is an answer: a poll that fails or answers garbage is asked again, further and further apart. */
+/** Follows until the watch ends: a follower that breaks proves nothing about the agent run. It is read, and followed again. */
+async function followAgain(
+  run: RunContext,
+  backend: Backend,
+  input: WatchInput,
+  hints: Hints,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let failures = 0; ; failures++) {
+    await backend.follow(input.ref, () => hints.give(), signal).catch(() => {})
+    if (signal.aborted) return
+    hints.give()
+    await sleep(run.clock, pauseAfter(failures), signal).catch(() => {})
+    if (signal.aborted) return
+  }
+}
+
+/** Further and further apart. */
+const pauseAfter = (failures: number) => Math.min(60_000, 1_000 * 2 ** Math.min(failures, 6))
+
+/** How often in a row a run must be unknown to its backend, and how far apart, before that is believed. */
+const GONE_READS = 3
+const GONE_PAUSE_MS = 5_000
+
+/** Reads until there is an answer: whatever a read fails with proves nothing, so it is asked again. */
 async function readPatiently(
   run: RunContext,
   backend: Backend,
   input: WatchInput,
   signal: AbortSignal,
 ): Promise<AgentRunState> {
+  let gone = 0
   for (let failures = 0; ; failures++) {
     try {
-      return await backend.read(input.ref, signal)
+      const state = await backend.read(input.ref, signal)
+      // A stale 404 right after the create would otherwise be paid for with a second agent.
+      if (state.status !== 'gone' || ++gone >= GONE_READS) return state
+      await sleep(run.clock, GONE_PAUSE_MS, signal)
     } catch (error) {
       signal.throwIfAborted()
-      if (!(error instanceof BackendError)) throw error
-      if (failures === 3)
-        run.alert('unreadable', `${input.task}: its agent run cannot be read: ${error.message}`, input.task)
-      const pause = Math.min(60_000, 1_000 * 2 ** Math.min(failures, 6))
-      const notBefore = error.notBefore === undefined ? 0 : error.notBefore - run.clock.now()
-      await sleep(run.clock, Math.max(pause, notBefore), signal)
+      const failure = toFailure(error)
+      const { message, notBefore = 0 } = failure
+      if (failure.kind === 'auth') run.blockAccount(input.task, failure)
+      if (failures === 3) run.alert('unreadable', `${input.task}: its agent run cannot be read: ${message}`, input.task)
+      await sleep(run.clock, Math.max(pauseAfter(failures), notBefore - run.clock.now()), signal)
     }
   }
 }
 
 /** Hints that it is time to read; those that come while nobody waits are one. */
 class Hints {
+  readonly #signal: AbortSignal
   #given = false
-  #error: unknown
   #wake: (() => void) | undefined
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+    signal.addEventListener('abort', () => this.#wake?.(), { once: true })
+  }
 
   give(): void {
     this.#given = true
     this.#wake?.()
   }
 
-  fail(error: unknown): void {
-    this.#error = error
-    this.#wake?.()
-  }
-
-  async next(signal: AbortSignal): Promise<void> {
-    if (!this.#given && this.#error === undefined) {
+  async next(): Promise<void> {
+    if (!this.#given && !this.#signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve
-        signal.addEventListener('abort', () => resolve(), { once: true })
       })
       this.#wake = undefined
     }
-    signal.throwIfAborted()
-    if (this.#error !== undefined) throw this.#error
+    this.#signal.throwIfAborted()
     this.#given = false
   }
 }

@@ -63,7 +63,7 @@ function feedOutput(
 ): RecordFeed {
   const { progress, output } = pursuit
   const runs = progress.unfinished()
-  output.watch(() => runs.flatMap((run) => views.carried(run) ?? []))
+  pursuit.watch(() => runs.flatMap((run) => views.carried(run) ?? []))
   return openRecordFeed({
     orchestrator,
     after: new Map(runs.map((run) => [run, progress.last(run)])),

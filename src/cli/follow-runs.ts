@@ -16,7 +16,7 @@ export async function followRuns(client: ControlClient, pursuit: Pursuit): Promi
   await beginRuns(client, pursuit, holder.pid)
   const runs = progress.unfinished()
   const views = await openViewCache(client, runs)
-  output.watch(views.read)
+  pursuit.watch(views.read)
   const gone = new AbortController()
   try {
     await untilStopped(Promise.all(runs.map((run) => followRun(client, pursuit, run, views, gone.signal))), stop)

@@ -1,11 +1,13 @@
 import { ApiError } from '../api/errors.ts'
 import { HolderGoneError } from '../client/holder-gone-error.ts'
 import { DataFolderError } from '../domain/errors.ts'
+import type { RunView } from '../domain/views.ts'
 import { carryRuns } from './carry-runs.ts'
 import type { CliContext, FolderHold, TakeOptions } from './context.ts'
 import { createRunOutput } from './create-run-output.ts'
 import { followRuns } from './follow-runs.ts'
 import type { Pursuit, RunStarter } from './pursuit.ts'
+import type { RunOutput } from './run-output.ts'
 import { RunProgress } from './run-progress.ts'
 import { listenForStop } from './stop-request.ts'
 
@@ -31,7 +33,11 @@ export async function pursueRuns(context: CliContext, options: PursueOptions): P
   const progress = new RunProgress()
   const output = await createRunOutput(context, options)
   const begin = (target: RunStarter) => (progress.begun ? resumeAgain(target, progress) : options.begin(target))
-  const pursuit: Pursuit = { dataDir, verb, begin, progress, output, stop }
+  const watch = (read: () => readonly RunView[]) => {
+    output.watch(read)
+    stop.onForce(() => finishAtOnce(read(), progress, output))
+  }
+  const pursuit: Pursuit = { dataDir, verb, begin, watch, progress, output, stop }
   try {
     await seeThrough(context, pursuit)
     return stop.signal.aborted && (!progress.begun || progress.unfinished().length > 0)
@@ -98,6 +104,14 @@ export function unreachable(dataDir: string): DataFolderError {
     dataDir,
     `The data folder ${dataDir} is held by a process that does not answer. End that process, then try again.`,
   )
+}
+
+/** Even who is in a hurry is told how the runs stand. */
+function finishAtOnce(views: readonly RunView[], progress: RunProgress, output: RunOutput): void {
+  for (const view of views.filter(({ run }) => progress.unfinished().includes(run))) {
+    output.finished(view, { status: view.status, reason: 'Stopped at once.' })
+  }
+  output.close()
 }
 
 async function resumeAgain(target: RunStarter, progress: RunProgress): Promise<readonly string[]> {

@@ -1,4 +1,5 @@
 import type { Orchestrator } from '../domain/orchestration.ts'
+import type { RunView } from '../domain/views.ts'
 import type { RunOutput } from './run-output.ts'
 import type { RunProgress } from './run-progress.ts'
 import type { StopRequest } from './stop-request.ts'
@@ -12,6 +13,8 @@ export interface Pursuit {
   readonly verb: 'started' | 'resumed'
   /** Begins the runs; resumes them where they were begun before. */
   readonly begin: (target: RunStarter) => Promise<readonly string[]>
+  /** Says from where the newest views can be read at any time. */
+  readonly watch: (read: () => readonly RunView[]) => void
   readonly progress: RunProgress
   readonly output: RunOutput
   readonly stop: StopRequest

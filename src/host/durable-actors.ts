@@ -123,6 +123,15 @@ export class DurableActors {
     this.#run(kind, id, actor, host)
   }
 
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** How many actors have not ended, the root included. */
+  get size(): number {
+    return this.#entries.size
+  }
+
   has(id: string): boolean {
     return this.#entries.has(id)
   }

@@ -1,5 +1,5 @@
 import type { AnyStateMachine } from 'xstate'
-import type { AgentRunRef, Failure } from '../domain/backend.ts'
+import type { Failure } from '../domain/backend.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
 import { CommandRefusedError } from '../domain/errors.ts'
@@ -16,7 +16,7 @@ import { type PauseReason, supervisorMachine } from '../machines/supervisor-mach
 import { DurableActors, type ProvidedEffect, type SettledTransition } from './durable-actors.ts'
 import type { Journal } from './journal.ts'
 import { RunProgress } from './run-progress.ts'
-import { isAgent, type RunProjection } from './run-projection.ts'
+import { type GivenUpRun, isAgent, type RunProjection } from './run-projection.ts'
 
 /** What a run asks of the process around it. */
 export interface RunPorts {
@@ -27,8 +27,10 @@ export interface RunPorts {
   agentInput(task: string): object
   managerInput(): object
   releaseSlots(task: string, attempt: number): void
+  /** Takes an attempt's slots without waiting: its agent run may be there already. */
+  holdSlots(task: string, attempt: number): void
   /** A given-up agent run is to be watched until it ends. */
-  watchGivenUp(task: string, attempt: number, ref: AgentRunRef): void
+  watchGivenUp(given: GivenUpRun): void
   blockAccount(task: string, failure: Failure): void
   closeIntents(reason: PauseReason): void
   openIntents(): void
@@ -61,6 +63,7 @@ export class RunHost {
   #said: { data: Record<string, unknown>; alerts: { code: string; message: string }[] } | undefined
   #finishing = false
   #changed: (() => void)[] = []
+  #unrepaired: (() => void)[] = []
 
   constructor(options: RunHostOptions) {
     this.#options = options
@@ -117,6 +120,11 @@ export class RunHost {
 
   get status(): string {
     return this.actors.state(SUPERVISOR) ?? this.projection.live.get(SUPERVISOR)?.state ?? 'starting'
+  }
+
+  /** True once the host was dropped: nothing may be recorded any more. */
+  get closed(): boolean {
+    return this.actors.closed
   }
 
   get ended(): boolean {
@@ -178,7 +186,8 @@ export class RunHost {
     this.actors.send(SUPERVISOR, command.type === 'pause' ? pauseEvent(reason) : { type: `run.${command.type}` })
     const seq = this.#caused(asked)
     this.checkEnd()
-    await this.#options.journal.committed(seq)
+    // All that the command caused at once, so that a crash after the answer cannot undo it.
+    await this.#options.journal.committed(this.projection.seq)
     return { run: this.run, seq, state: this.status }
   }
 
@@ -215,7 +224,7 @@ export class RunHost {
     if (status === 'running' || status === 'paused') {
       const outcome = this.progress.outcome()
       if (outcome !== undefined) this.actors.send(SUPERVISOR, { type: 'graph.settled', outcome } as { type: string })
-    } else if (status === 'finishing' && [...this.actors.ids()].every((id) => id === SUPERVISOR)) {
+    } else if (status === 'finishing' && this.actors.size === 1) {
       this.actors.send(SUPERVISOR, { type: 'run.idle' })
     }
   }
@@ -237,15 +246,29 @@ export class RunHost {
     } catch (error) {
       const reason = `Its record could not be read back: ${error instanceof Error ? error.message : String(error)}`
       this.actors.forget(id)
-      if (kind === 'manager') this.alert('quarantined', `manager: ${reason}. The run goes on without it.`)
+      if (kind === 'manager') this.#loseManager(reason, attempt)
       else this.startAgent(id, { quarantined: { reason, attempt } })
     }
+  }
+
+  /** Tells those who wait for the disk that it works again. */
+  repaired(): void {
+    const waiting = this.#unrepaired
+    this.#unrepaired = []
+    for (const resolve of waiting) resolve()
   }
 
   async #durable(actor: string): Promise<void> {
     const seq = this.#lastSeq.get(actor)
     // Nothing was appended since the restore: what owes the effect is on disk already.
-    if (seq !== undefined) await this.#options.journal.committed(seq).catch(() => new Promise<never>(() => {}))
+    if (seq === undefined) return
+    for (;;) {
+      try {
+        return await this.#options.journal.committed(seq)
+      } catch {
+        await new Promise<void>((resolve) => this.#unrepaired.push(resolve))
+      }
+    }
   }
 
   #record(transition: SettledTransition): void {
@@ -289,11 +312,12 @@ export class RunHost {
     type Attempt = { task: string; attempt: number }
     return {
       releaseSlots: (_: unknown, { task, attempt }: Attempt) => ports.releaseSlots(task, attempt),
-      giveUpAgentRun: (_: unknown, { task, attempt, ref }: Attempt & { ref: AgentRunRef | undefined }) => {
-        if (ref === undefined) return
-        this.#say().data['gaveUp'] = { task, attempt, ref }
-        queueMicrotask(() => ports.watchGivenUp(task, attempt, ref))
+      giveUpAgentRun: (_: unknown, given: GivenUpRun) => {
+        if (given.ref === undefined && given.intentAt === undefined) return
+        this.#say().data['gaveUp'] = given
+        queueMicrotask(() => ports.watchGivenUp(given))
       },
+      holdSlots: (_: unknown, { task, attempt }: Attempt) => ports.holdSlots(task, attempt),
       blockAccount: (_: unknown, { task, failure }: Attempt & { failure: Failure }) =>
         queueMicrotask(() => ports.blockAccount(task, failure)),
       raiseAlert: (_: unknown, alert: { code: string; message: string }) => this.#say().alerts.push(alert),
@@ -331,11 +355,20 @@ export class RunHost {
     queueMicrotask(() => this.checkEnd())
   }
 
+  /** There is no actor left to say so: the record that ends the manager is made here. */
+  #loseManager(reason: string, attempt: number): void {
+    const from = this.projection.live.get(MANAGER)?.state ?? 'pending'
+    const data = { reason: `${reason}. The run goes on without it.` }
+    const rest = { task: MANAGER, attempt, event: 'quarantine', from, to: 'failed', data }
+    this.append('transition', { kind: 'manager', id: MANAGER }, rest)
+    this.alert('quarantined', `manager: ${data.reason}`, MANAGER)
+  }
+
   #quarantine(actor: string, error: unknown): void {
     const reason = `Its actor broke: ${error instanceof Error ? error.message : String(error)}`
     const attempt = this.projection.live.get(actor)?.attempt ?? 1
     this.actors.forget(actor)
-    if (actor === MANAGER) this.alert('quarantined', `manager: ${reason}. The run goes on without it.`)
+    if (actor === MANAGER) this.#loseManager(reason, attempt)
     else if (isAgent(actor)) this.startAgent(actor, { quarantined: { reason, attempt } })
     this.checkEnd()
   }

@@ -34,9 +34,16 @@ export class RunProgress {
     this.#owed = []
     for (const decision of decided.splice(0)) expand(decision)
     for (const [id, task] of projection.settledAfter(0)) {
+      if (!this.#knows(id)) continue
       for (const decision of this.graph.settle(id, task.status)) expand(decision)
     }
     this.#owed = decided.filter(({ id }) => !projection.live.has(id) && !projection.settled.has(id))
+  }
+
+  /** False for an item whose plan record is lost: the plan is made again, then the item is marked. */
+  #knows(id: string): boolean {
+    const parent = /^(.*)\[\d+\]$/.exec(id)?.[1]
+    return parent === undefined || this.graph.isExpanded(parent)
   }
 
   /** Starts the manager and every task that is ready and has no agent yet. */
@@ -67,13 +74,25 @@ export class RunProgress {
     return cancelled ? 'cancelled' : 'completed'
   }
 
+  /** A run that is ending starts nothing any more, not even to skip it. */
+  get #mayStart(): boolean {
+    const { status } = this.#host
+    return (status === 'running' || status === 'paused') && !this.#host.closed
+  }
+
   #carryOut(decisions: readonly TaskDecision[]): void {
-    for (const decision of decisions) this.#one(decision)
+    for (const decision of decisions) if (this.#mayStart) this.#one(decision)
   }
 
   #one(decision: TaskDecision): void {
     const { id } = decision
-    if (this.#host.actors.has(id) || this.#host.projection.settled.has(id)) return
+    const settled = this.#host.projection.settled.get(id)
+    // Its record came before what made it possible was known here: a damaged plan that was made again.
+    if (settled !== undefined) {
+      this.#carryOut(this.graph.settle(id, settled.status))
+      return
+    }
+    if (this.#host.actors.has(id) || this.#host.projection.live.has(id)) return
     if (decision.decision === 'skip') this.#host.startAgent(id, { skip: decision.reason })
     else if (decision.decision === 'condition') this.#decide(id)
     else if (this.graph.isForEach(id)) this.#expand(id)
@@ -81,32 +100,46 @@ export class RunProgress {
   }
 
   #decide(id: string): void {
-    this.#ports.holdsCondition(id).then(
-      (holds) =>
-        this.#one({
-          id,
-          decision: holds ? 'run' : 'skip',
-          reason: holds ? 'its `if` holds' : 'its `if` does not hold',
-        }),
-      (error: unknown) => this.#host.startAgent(id, { fail: `Its \`if\` cannot be evaluated: ${messageOf(error)}` }),
+    this.#prepare(
+      id,
+      this.#ports.holdsCondition(id),
+      (holds) => {
+        const reason = holds ? 'its `if` holds' : 'its `if` does not hold'
+        this.#one({ id, decision: holds ? 'run' : 'skip', reason })
+      },
+      'Its `if` cannot be evaluated',
     )
   }
 
   #expand(id: string): void {
-    this.#working++
-    this.#ports.countItems(id).then(
+    this.#prepare(
+      id,
+      this.#ports.countItems(id),
       (count) => {
-        this.#working--
-        if (this.graph.isExpanded(id) || this.#host.ended) return
+        if (this.graph.isExpanded(id)) return
         this.#host.append('plan', { kind: 'supervisor', id: SUPERVISOR }, { task: id, data: { count } })
         this.#carryOut(this.graph.expand(id, count))
-        this.#host.checkEnd()
       },
-      (error: unknown) => {
-        this.#working--
-        this.#host.startAgent(id, { fail: `Its items cannot be made: ${messageOf(error)}` })
-      },
+      'Its items cannot be made',
     )
+  }
+
+  /** Carries on once `work` has its result, unless the run is ending by then. */
+  #prepare<T>(id: string, work: Promise<T>, then: (result: T) => void, what: string): void {
+    this.#working++
+    work
+      .then(
+        (result) => {
+          this.#working--
+          if (this.#mayStart) then(result)
+        },
+        (error: unknown) => {
+          this.#working--
+          if (this.#mayStart) this.#host.startAgent(id, { fail: `${what}: ${messageOf(error)}` })
+        },
+      )
+      .then(() => this.#host.checkEnd())
+      .catch((error: unknown) => this.#host.alert('internal', `${id}: ${messageOf(error)}`, id))
   }
 }
 

@@ -31,7 +31,9 @@ export interface SettledTask {
 export interface GivenUpRun {
   readonly task: string
   readonly attempt: number
-  readonly ref: AgentRunRef
+  readonly ref?: AgentRunRef | undefined
+  /** Without a ref: when its create may have left, so that it can be looked for. */
+  readonly intentAt?: number | undefined
 }
 
 interface Plain {
@@ -43,6 +45,8 @@ interface Plain {
   readonly created: number
   readonly startedAt: number
   readonly raised: Readonly<Record<string, number>>
+  readonly pausedMs: number
+  readonly pausedAt?: number
 }
 
 /**
@@ -51,12 +55,15 @@ interface Plain {
  */
 export class RunProjection {
   seq = 0
-  /** Attempts whose create was intended: what the budget counts. */
+  /** Attempts whose create was intended and not certainly refused: what the budget counts. */
   created = 0
   /** When the run began, ms. */
   startedAt = 0
   /** By how much a person raised the budget. */
   readonly raised: Record<string, number> = {}
+  /** How long the run was paused in all, and since when it is, ms. */
+  pausedMs = 0
+  pausedAt: number | undefined
   readonly live = new Map<string, LiveActor>()
   readonly settled = new Map<string, SettledTask>()
   /** Number of items by forEach task. */
@@ -97,6 +104,8 @@ export class RunProjection {
       created: this.created,
       startedAt: this.startedAt,
       raised: { ...this.raised },
+      pausedMs: this.pausedMs,
+      ...(this.pausedAt === undefined ? {} : { pausedAt: this.pausedAt }),
     }
     return plain as unknown as JsonObject
   }
@@ -108,6 +117,8 @@ export class RunProjection {
     projection.created = plain.created
     projection.startedAt = plain.startedAt
     Object.assign(projection.raised, plain.raised)
+    projection.pausedMs = plain.pausedMs
+    projection.pausedAt = plain.pausedAt
     for (const [id, actor] of plain.live) projection.live.set(id, actor)
     for (const [id, task] of plain.settled) projection.#put(id, task)
     for (const [id, count] of plain.expansions) projection.expansions.set(id, count)
@@ -118,8 +129,9 @@ export class RunProjection {
   #transition(record: JournalRecord): void {
     const { id, kind } = record.actor
     const state = record.to ?? ''
+    if (kind === 'supervisor') this.#notePause(state, Date.parse(record.at))
     const attempt = record.attempt ?? 0
-    if (state === 'creating' && this.live.get(id)?.counted !== attempt) this.created++
+    const counted = this.#count(this.live.get(id), state, attempt)
     const gaveUp = record.data?.['gaveUp'] as GivenUpRun | undefined
     if (gaveUp !== undefined) this.givenUp.set(`${record.run}/${id}/${gaveUp.attempt}`, gaveUp)
     if (isFinalState(state)) {
@@ -130,13 +142,30 @@ export class RunProjection {
     }
     // A task that was settled and lives again (a new generation) is not settled any more.
     this.settled.delete(id)
-    const counted = state === 'creating' ? attempt : this.live.get(id)?.counted
     this.live.set(id, {
       state,
       attempt,
       ...(counted === undefined ? {} : { counted }),
       host: record.host ?? { v: 1, n: 0 },
     })
+  }
+
+  #notePause(state: string, at: number): void {
+    if (this.pausedAt !== undefined) this.pausedMs += at - this.pausedAt
+    this.pausedAt = state === 'paused' ? at : undefined
+  }
+
+  /** Counts an intended creation once an attempt, and no longer when it certainly did nothing; the attempt that is counted. */
+  #count(before: LiveActor | undefined, state: string, attempt: number): number | undefined {
+    if (state === 'creating' && before?.counted !== attempt) {
+      this.created++
+      return attempt
+    }
+    const refused = before?.state === 'creating' && (state === 'pending' || state === 'recovering')
+    const neverMade = before?.state === 'creating.reconciling' && state === 'pending'
+    if (before?.counted !== attempt || !(refused || neverMade)) return before?.counted
+    this.created--
+    return undefined
   }
 
   #settle(id: string, record: JournalRecord): void {

@@ -45,6 +45,8 @@ export class FakeOutput implements Output {
 
 /** A command line without a process: nobody holds its folder unless a test says so. */
 export class FakeCli implements CliContext {
+  /** Milliseconds since 1970. */
+  time = Date.parse(NOON)
   env: Record<string, string | undefined> = {}
   readonly stdout = new FakeOutput()
   readonly stderr = new FakeOutput()
@@ -60,9 +62,7 @@ export class FakeCli implements CliContext {
   hold: FolderHold | undefined
   readonly #signals = new Set<(signal: StopSignal) => void>()
 
-  now(): number {
-    return Date.parse(NOON)
-  }
+  readonly now = () => this.time
 
   every(_ms: number, fn: () => void): () => void {
     const tick = () => {

@@ -15,7 +15,7 @@ const resultSchema = z.custom<Json>(
 )
 
 /** What a person may say to a task, as it arrives: strict, every text bounded. */
-export const taskCommandSchema = z.discriminatedUnion('type', [
+const taskCommandSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('retry'), prompt: z.string().min(1).max(MAX_PROMPT).exactOptional() }),
   z.strictObject({ type: z.literal('complete'), result: resultSchema }),
   z.strictObject({ type: z.literal('skip') }),
@@ -25,7 +25,7 @@ export const taskCommandSchema = z.discriminatedUnion('type', [
 ]) satisfies z.ZodType<TaskCommand>
 
 /** What a person may say to a run, as it arrives. */
-export const runCommandSchema = z.discriminatedUnion('type', [
+const runCommandSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('cancel') }),
   z.strictObject({ type: z.literal('pause') }),
   z.strictObject({ type: z.literal('continue') }),

@@ -41,7 +41,7 @@ export async function resolveRun(
 }
 
 /** Throws NotFoundError for what cannot be the id of a run. */
-export function checkRunId(name: string): string {
+function checkRunId(name: string): string {
   if (isRunId(name)) return name
   throw new NotFoundError(`Run '${name}'`, "Name a run by its id ('troupe runs' lists them), or say last.")
 }

@@ -26,6 +26,14 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** What nobody waited for: said like any other mistake, and the end. */
+async function giveUp(error: unknown): Promise<void> {
+  process.exitCode = (await import('./report-error.ts')).reportError(context, error)
+  await flushOutputs()
+  process.exit()
+}
+
+process.on('uncaughtException', (error) => void giveUp(error))
 const code = await main(process.argv)
 await flushOutputs()
 process.exit(code)

@@ -1,8 +1,9 @@
 import type { ControlClient } from '../client/control-client.ts'
 import type { LogEntry } from '../domain/backend.ts'
 import type { CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
-import type { Orchestrator, RunOutcome } from '../domain/orchestration.ts'
+import type { RunOutcome } from '../domain/orchestration.ts'
 import type { RunSummary } from '../domain/views.ts'
+import type { FolderHold } from './context.ts'
 
 /** What commands ask of an orchestrator, here or in another process. */
 export interface OrchestratorPort {
@@ -15,19 +16,27 @@ export interface OrchestratorPort {
   settled(run: string, signal: AbortSignal): Promise<RunOutcome>
 }
 
-/** The same port of an orchestrator in this process and of a client to another's. */
-export function portOf(source: Orchestrator | ControlClient): OrchestratorPort {
-  const remote = 'outcome' in source
+/** The port of an orchestrator in this process. */
+export function portOfHold({ orchestrator, views }: FolderHold): OrchestratorPort {
   return {
-    runs: async () => source.runs(),
-    // A holder knows all its runs; to resume one there would make it carry it.
-    restore: async (run) => {
-      if (!remote) await source.resume(run)
-    },
-    command: (run, command) => source.command(run, command),
-    commandTask: (run, task, command) => source.commandTask(run, task, command),
-    logs: (run, task, limit) => source.logs(run, task, limit),
-    settled: async (run, signal) =>
-      remote ? (await source.outcome(run, signal)).outcome : source.settled(run, signal),
+    runs: async () => orchestrator.runs(),
+    restore: async (run) => void (await orchestrator.resume(run)),
+    command: (run, command) => orchestrator.command(run, command),
+    commandTask: (run, task, command) => orchestrator.commandTask(run, task, command),
+    logs: (run, task, limit) => orchestrator.logs(run, task, limit),
+    settled: (run, signal) => views.outcome(run, signal),
+  }
+}
+
+/** The port of the orchestrator in the process that holds the folder. */
+export function portOfClient(client: ControlClient): OrchestratorPort {
+  return {
+    runs: () => client.runs(),
+    // A holder restores what it is told about by itself; to resume a run there would make it carry it.
+    restore: () => Promise.resolve(),
+    command: (run, command) => client.command(run, command),
+    commandTask: (run, task, command) => client.commandTask(run, task, command),
+    logs: (run, task, limit) => client.logs(run, task, limit),
+    settled: async (run, signal) => (await client.outcome(run, signal)).outcome,
   }
 }

@@ -48,5 +48,5 @@ export function progressOf(view: RunView): { readonly done: number; readonly tot
 /** The address has a column of its own; a reason that says nothing else is none. */
 function withoutPlace(why: string, { url, state }: TaskView): string {
   if (url === undefined || !why.endsWith(url)) return why
-  return state === 'running' ? '' : why.slice(0, -url.length).replace(/ at $/, '')
+  return state === 'running' || state === 'running.deciding' ? '' : why.slice(0, -url.length).replace(/ at $/, '')
 }

@@ -1,7 +1,7 @@
 import { NotFoundError } from '../domain/errors.ts'
 import type { CliContext, FolderHold } from './context.ts'
 import { folderExists } from './folder-access.ts'
-import { type OrchestratorPort, portOf } from './orchestrator-port.ts'
+import { type OrchestratorPort, portOfClient, portOfHold } from './orchestrator-port.ts'
 import { mayTryAgain, pause, takeIfFree, unreachable } from './pursue-runs.ts'
 
 const MAX_TRIES = 25
@@ -36,7 +36,7 @@ export async function withOrchestrator<T>(
     const holder = await context.findHolder(dataDir)
     if (holder) {
       try {
-        return await work({ target: portOf(holder), remote: true })
+        return await work({ target: portOfClient(holder), remote: true })
       } catch (error) {
         if (!mayTryAgain(error, repeatable())) throw error
       }
@@ -52,7 +52,7 @@ export async function withOrchestrator<T>(
 async function workHere<T>(hold: FolderHold, work: (reached: Reached) => Promise<T>): Promise<T> {
   let done: { readonly value: T } | undefined
   try {
-    done = { value: await work({ target: portOf(hold.orchestrator), remote: false }) }
+    done = { value: await work({ target: portOfHold(hold), remote: false }) }
   } finally {
     // What was durable stays so; a failure to close must not hide why the work failed.
     if (done) await hold.close()

@@ -142,7 +142,9 @@ const machine = setup({
     /** Releases what the attempt holds, whatever way it went. */
     releaseSlots: (_, _params: AttemptInput) => {},
     /** Nobody waits for this agent run any more, but it may go on: it is watched until it ends. */
-    giveUpAgentRun: (_, _params: AttemptInput & { ref: AgentRunRef | undefined }) => {},
+    giveUpAgentRun: (_, _params: AttemptInput & { ref: AgentRunRef | undefined; intentAt: number | undefined }) => {},
+    /** Takes the attempt's slots without waiting: its agent run may be there already. */
+    holdSlots: (_, _params: AttemptInput) => {},
     /** 402, 401, 403: stops the account's creations and pauses the run. */
     blockAccount: (_, _params: AttemptInput & { failure: Failure }) => {},
     raiseAlert: (_, _params: { code: string; message: string }) => {},
@@ -178,38 +180,49 @@ const release = {
   type: 'releaseSlots',
   params: ({ context }: { context: AgentContext }) => attemptOf(context),
 } as const
+/** Without a ref but with a doubt, it is looked for by the time of its intent. */
 const giveUp = {
   type: 'giveUpAgentRun',
-  params: ({ context }: { context: AgentContext }) => ({ ...attemptOf(context), ref: context.ref }),
+  params: ({ context }: { context: AgentContext }) => ({
+    ...attemptOf(context),
+    ref: context.ref,
+    intentAt: context.ref === undefined && context.doubt ? context.intentAt : undefined,
+  }),
 } as const
 const keepFailure = machine.assign(({ event }) => ({ failure: failureOf('error' in event ? event.error : undefined) }))
 const failed = ({ event }: { event: { error: unknown } }) => failureOf(event.error)
 
-/** What a person may decide about a task that does not go on by itself. Each gives the agent run up. */
-const decisions = {
-  'task.retry': {
-    target: '#agent.live.pending',
-    actions: [
-      giveUp,
-      release,
-      machine.assign(({ context, event }) => ({
-        ...nextAttempt(context, 1),
-        ...(event.type === 'task.retry' && event.prompt !== undefined ? { prompt: event.prompt } : {}),
-      })),
-    ],
-  },
-  'task.complete': { target: '#agent.completed', actions: giveUp },
-  'task.skip': { target: '#agent.skipped', actions: [giveUp, machine.assign({ reason: 'skipped by a person' })] },
-  'task.fail': {
-    target: '#agent.failed',
-    actions: [
-      giveUp,
-      machine.assign(({ event }) => ({
-        reason: (event.type === 'task.fail' ? event.reason : undefined) ?? 'failed by a person',
-      })),
-    ],
-  },
-} as const
+/** What a person may decide about a task that does not go on by itself; `first` says what becomes of its agent run. */
+function decisions<First extends object>(first: First) {
+  return {
+    'task.retry': {
+      target: '#agent.live.pending',
+      actions: [
+        first,
+        release,
+        machine.assign(({ context, event }) => ({
+          ...nextAttempt(context, 1),
+          ...(event.type === 'task.retry' && event.prompt !== undefined ? { prompt: event.prompt } : {}),
+        })),
+      ],
+    },
+    'task.complete': { target: '#agent.completed', actions: first },
+    'task.skip': { target: '#agent.skipped', actions: [first, machine.assign({ reason: 'skipped by a person' })] },
+    'task.fail': {
+      target: '#agent.failed',
+      actions: [
+        first,
+        machine.assign(({ event }) => ({
+          reason: (event.type === 'task.fail' ? event.reason : undefined) ?? 'failed by a person',
+        })),
+      ],
+    },
+  } as const
+}
+
+/** Decisions while the agent run may go on, and where it has ended or never was. */
+const giveItUp = decisions(giveUp)
+const decide = decisions(release)
 
 /** A person gives the running agent more time. */
 const waitLonger = {
@@ -220,6 +233,15 @@ const waitLonger = {
     reason: undefined,
     failure: undefined,
   })),
+} as const
+
+/** A create in doubt is looked for once more. */
+const lookAgain = {
+  target: '#agent.live.creating.reconciling',
+  actions: [
+    { type: 'holdSlots', params: ({ context }: { context: AgentContext }) => attemptOf(context) },
+    machine.assign({ reason: undefined, doubt: undefined }),
+  ],
 } as const
 
 /** Watches the agent run until it ends or is no longer what it was seen to be. */
@@ -302,9 +324,9 @@ export const agentMachine = machine.createMachine({
             onError: { target: 'recovering', actions: keepFailure },
           },
           on: {
-            'task.complete': decisions['task.complete'],
-            'task.skip': decisions['task.skip'],
-            'task.fail': decisions['task.fail'],
+            'task.complete': decide['task.complete'],
+            'task.skip': decide['task.skip'],
+            'task.fail': decide['task.fail'],
           },
         },
         creating: {
@@ -407,7 +429,7 @@ export const agentMachine = machine.createMachine({
               },
             ],
           },
-          on: { ...decisions, 'task.wait': waitLonger },
+          on: { ...giveItUp, 'task.wait': waitLonger },
           states: {
             watching: { invoke: watch('active', [{ as: 'paused', target: '#agent.live.running.needsInput' }]) },
             needsInput: { invoke: watch('paused', [{ as: 'active', target: '#agent.live.running.watching' }]) },
@@ -452,7 +474,7 @@ export const agentMachine = machine.createMachine({
             onDone: '#agent.completed',
             onError: { target: 'recovering', actions: keepFailure },
           },
-          on: decisions,
+          on: decide,
         },
         recovering: {
           entry: release,
@@ -500,7 +522,7 @@ export const agentMachine = machine.createMachine({
               actions: assign(({ context }) => nextAttempt(context, context.tries + 1)),
             },
           },
-          on: decisions,
+          on: decide,
         },
         escalated: {
           initial: 'waiting',
@@ -508,13 +530,13 @@ export const agentMachine = machine.createMachine({
             type: 'raiseAlert',
             params: ({ context }) => ({ code: 'escalated', message: context.reason ?? 'A person must decide' }),
           },
-          on: decisions,
           states: {
-            waiting: { entry: release },
+            waiting: { entry: release, on: decide },
             // Nobody has chosen yet, so it is still watched: an end by evidence is taken as if in time.
             overdue: {
               invoke: watch('end', []),
               on: {
+                ...giveItUp,
                 'task.wait': waitLonger,
                 'task.adopt': {
                   target: '#agent.live.running',
@@ -522,12 +544,10 @@ export const agentMachine = machine.createMachine({
                 },
               },
             },
+            // It may wait for days: others need its slots meanwhile.
             doubtful: {
-              on: {
-                'task.cancel': { target: '#agent.cancelling', actions: assign({ doubt: true }) },
-                'task.wait': { target: '#agent.live.creating.reconciling', actions: assign({ reason: undefined }) },
-                'task.adopt': { target: '#agent.live.creating.reconciling', actions: assign({ reason: undefined }) },
-              },
+              entry: [release, assign({ doubt: true })],
+              on: { ...giveItUp, 'task.wait': lookAgain, 'task.adopt': lookAgain },
             },
           },
         },

@@ -68,6 +68,8 @@ export interface ManagerContext {
   readonly failure?: Failure | undefined
   readonly reason?: string | undefined
   readonly doubt?: true | undefined
+  /** The run is ending: no further agent run is created. */
+  readonly finishing?: true | undefined
 }
 
 export type ManagerEvent = { type: 'manager.finish' } | { type: 'manager.cancel' }
@@ -97,7 +99,7 @@ const machine = setup({
   },
   actions: {
     releaseSlots: (_, _params: AttemptInput) => {},
-    giveUpAgentRun: (_, _params: AttemptInput & { ref: AgentRunRef | undefined }) => {},
+    giveUpAgentRun: (_, _params: AttemptInput & { ref: AgentRunRef | undefined; intentAt: number | undefined }) => {},
     blockAccount: (_, _params: AttemptInput & { failure: Failure }) => {},
     raiseAlert: (_, _params: { code: string; message: string }) => {},
   },
@@ -105,7 +107,9 @@ const machine = setup({
     isPutBack: (_, failure: Failure) => failure.certain && PUT_BACK.has(failure.kind),
     isBlocked: (_, failure: Failure) => BLOCKED.has(failure.kind),
     isUncertain: (_, failure: Failure) => !failure.certain,
-    mayRetry: ({ context }, failure: Failure) => failure.retryable && context.tries < context.policy.attempts,
+    isFinishing: ({ context }) => context.finishing === true,
+    mayRetry: ({ context }, failure: Failure) =>
+      !context.finishing && failure.retryable && context.tries < context.policy.attempts,
     isLastTurn: ({ context }) => context.final,
     hasNothingToTell: (_, news: NewsOutput) => news.final && !news.changed,
     is: (_, params: { kind: string; as: string }) => params.kind === params.as,
@@ -123,7 +127,11 @@ const release = {
 } as const
 const giveUp = {
   type: 'giveUpAgentRun',
-  params: ({ context }: { context: ManagerContext }) => ({ ...attemptOf(context), ref: context.ref }),
+  params: ({ context }: { context: ManagerContext }) => ({
+    ...attemptOf(context),
+    ref: context.ref,
+    intentAt: undefined,
+  }),
 } as const
 const keepFailure = machine.assign(({ event }) => ({ failure: failureOf('error' in event ? event.error : undefined) }))
 const failed = ({ event }: { event: { error: unknown } }) => failureOf(event.error)
@@ -156,7 +164,10 @@ export const managerMachine = machine.createMachine({
   states: {
     live: {
       initial: 'pending',
-      on: { 'manager.cancel': '#manager.cancelling' },
+      on: {
+        'manager.cancel': '#manager.cancelling',
+        'manager.finish': { actions: assign({ finishing: true }) },
+      },
       states: {
         pending: {
           invoke: {
@@ -191,6 +202,7 @@ export const managerMachine = machine.createMachine({
                 },
                 onError: [
                   { guard: { type: 'isUncertain', params: failed }, target: 'reconciling' },
+                  { guard: 'isFinishing', target: '#manager.failed', actions: keepFailure },
                   {
                     guard: { type: 'isBlocked', params: failed },
                     target: '#manager.live.pending',
@@ -228,6 +240,7 @@ export const managerMachine = machine.createMachine({
                     target: '#manager.live.running.deciding',
                     actions: assign(({ event }) => (event.output.kind === 'found' ? { ref: event.output.ref } : {})),
                   },
+                  { guard: 'isFinishing', target: '#manager.completed' },
                   {
                     guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'absent' }) },
                     target: '#manager.live.pending',
@@ -340,7 +353,7 @@ export const managerMachine = machine.createMachine({
               {
                 guard: { type: 'mayRetry', params: ({ event }) => event.output },
                 target: 'retrying',
-                actions: assign(({ event }) => ({ failure: event.output })),
+                actions: [giveUp, assign(({ event }) => ({ failure: event.output }))],
               },
               {
                 target: '#manager.failed',

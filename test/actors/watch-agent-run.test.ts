@@ -76,7 +76,7 @@ describe('a watch', () => {
   })
 
   it('stops following and reading when its state is left', async () => {
-    const backend = scriptedBackend({ read: inTurn(backendError('unreachable')) })
+    const backend = scriptedBackend({ read: inTurn<AgentRunState>(backendError('unreachable')) })
     const { run, watch: watching } = watch(backend)
     await hint(backend, run)
     watching.abort()

@@ -4,15 +4,16 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createControlClient } from '../../src/client/control-client.ts'
 import { HolderGoneError } from '../../src/client/holder-gone-error.ts'
 import { CommandRefusedError, NotFoundError } from '../../src/domain/errors.ts'
+import type { RunSettings } from '../../src/domain/orchestration.ts'
 import type { RunRecord } from '../../src/domain/record.ts'
-import type { Workflow } from '../../src/domain/workflow.ts'
+import type { ManagerSpec, TaskSpec, Workflow } from '../../src/domain/workflow.ts'
 import { serveControl, temporaryFolder } from '../support/control-socket.ts'
 import { record, runView, taskView } from '../support/fake-orchestrator.ts'
 
 const RUN = 'run_1'
 
 /** A checked workflow with every optional part, to see that nothing is lost or refused on the way. */
-const WORKFLOW: Workflow = {
+const WORKFLOW: Required<Workflow> = {
   name: 'feature',
   description: 'all of it',
   inputs: { request: { type: 'string', required: false, default: 'x', description: 'what' } },
@@ -21,7 +22,15 @@ const WORKFLOW: Workflow = {
   resources: { staging: 1 },
   budget: { agentRuns: 5, durationMs: 1000, managerTurns: 3 },
   roles: { default: '#{role}: ' },
-  manager: { prompt: 'lead', backend: 'codegen', repository: 'a/b', model: 'm', timeoutMs: 1, reportEveryMs: 1 },
+  manager: {
+    prompt: 'lead',
+    backend: 'codegen',
+    repository: 'a/b',
+    model: 'm',
+    timeoutMs: 1,
+    reportEveryMs: 1,
+    simulate: { turns: 1 },
+  } satisfies Required<ManagerSpec>,
   tasks: [
     {
       id: 'spec',
@@ -45,7 +54,7 @@ const WORKFLOW: Workflow = {
       onFailure: 'escalate',
       estimateMs: 10,
       simulate: { fail: 1 },
-    },
+    } satisfies Required<TaskSpec>,
   ],
 }
 
@@ -58,12 +67,13 @@ async function withRun() {
 describe('the client of the control socket', () => {
   it('starts and resumes runs with exactly what it was given', async () => {
     const { client, orchestrator, control } = await withRun()
-    const settings = {
+    const settings: Required<RunSettings> = {
       backend: 'simulated',
       limits: { 'codegen.create': 'none' as const },
       graceMs: 0,
       speed: 60,
       seed: 7,
+      yes: true,
     }
     const run = await client.start(WORKFLOW, { request: 'y' }, settings)
     expect(await client.resume(RUN)).toEqual([RUN])

@@ -8,7 +8,7 @@ import { DataFolderError } from '../../src/domain/errors.ts'
 import { FakeOrchestrator, NOON } from './fake-orchestrator.ts'
 
 /** What was written, and waiting for it. */
-export class FakeOutput implements Output {
+class FakeOutput implements Output {
   text = ''
   isTerminal = false
   columns = 80

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import { promptAgentRun } from '../../src/actors/prompt-agent-run.ts'
+import type { PromptInput } from '../../src/machines/effects.ts'
+import { backendError, inTurn, REF, scriptedBackend } from './scripted-backend.ts'
+import { scriptedContext, start } from './scripted-context.ts'
+
+type Seen = 'answered' | 'seen' | 'absent' | 'unknown'
+const INPUT: PromptInput = { task: 'manager', attempt: 1, ref: REF, turn: 3, toldUpTo: 10, upTo: 20, final: false }
+const LOST = backendError('timeout', { certain: false })
+
+function prompt(script: { sends: readonly (null | Error)[]; turns?: readonly (Seen | Error)[] }, restarted = false) {
+  const sent: string[] = []
+  const send = inTurn<null>(...script.sends)
+  const backend = scriptedBackend({
+    prompt: async (_ref, { turn, text }) => {
+      sent.push(`${turn}: ${text}`)
+      await send()
+    },
+    findTurn: inTurn<Seen>(...(script.turns ?? [])),
+    graceMs: 10_000,
+  })
+  const run = scriptedContext(backend)
+  return { run, backend, sent, prompting: start(promptAgentRun(run), INPUT, restarted) }
+}
+
+describe('a turn', () => {
+  it('is sent at once, under its number', async () => {
+    const { run, sent, prompting } = prompt({ sends: [null] })
+    await run.clock.advance(0)
+    expect([prompting.outcome(), sent]).toEqual([{ output: null }, ['3: turn 3']])
+  })
+
+  it('is looked up before it is sent again after a restart', async () => {
+    const { run, sent, prompting } = prompt({ sends: [null], turns: ['seen'] }, true)
+    await run.clock.advance(0)
+    expect([prompting.outcome(), sent]).toEqual([{ output: null }, []])
+  })
+
+  it('of unknown outcome is not sent again when it arrived', async () => {
+    const { run, sent, prompting } = prompt({ sends: [LOST], turns: ['absent', 'unknown', 'answered'] })
+    await run.clock.advance(10_000)
+    expect([prompting.outcome(), sent.length]).toEqual([{ output: null }, 1])
+  })
+
+  it.each([
+    ['absent', 'absent'],
+    ['unknown', 'unknown'],
+    ['unreadable', backendError('unreachable')],
+  ] as const)('of unknown outcome is sent again under the same number after the grace time: %s', async (_, seen) => {
+    const { run, sent, prompting } = prompt({ sends: [LOST, null], turns: [seen] })
+    await run.clock.advance(9_999)
+    expect(sent).toEqual(['3: turn 3'])
+    await run.clock.advance(1)
+    expect([prompting.outcome(), sent]).toEqual([{ output: null }, ['3: turn 3', '3: turn 3']])
+  })
+
+  it('that was certainly refused is sent again without a look, later and later', async () => {
+    const { run, backend, prompting } = prompt({ sends: [backendError('unreachable'), backendError('limit'), null] })
+    await run.clock.advance(2_000)
+    expect(prompting.outcome()).toBe(undefined)
+    await run.clock.advance(4_000)
+    expect(prompting.outcome()).toEqual({ output: null })
+    expect(backend.calls).toEqual(['prompt', 'prompt', 'prompt'])
+  })
+
+  it('waits as long as the provider asks for', async () => {
+    const { run, sent } = prompt({ sends: [backendError('limit', { notBefore: 60_000 }), null] })
+    await run.clock.advance(59_999)
+    expect(sent.length).toBe(1)
+    await run.clock.advance(1)
+    expect(sent.length).toBe(2)
+  })
+
+  it.each([
+    ['cannot be repeated', backendError('refused', { retryable: false }), 1],
+    ['fails five times', backendError('unreachable'), 5],
+    ['is our own mistake', new TypeError('no text'), 1],
+  ])('fails when it %s', async (_, error, sends) => {
+    const { run, sent, prompting } = prompt({ sends: [error] })
+    await run.clock.advance(600_000)
+    expect([prompting.outcome(), sent.length]).toEqual([{ error }, sends])
+  })
+
+  it('is not sent when its state was left', async () => {
+    const { run, sent, prompting } = prompt({ sends: [backendError('unreachable')] })
+    await run.clock.advance(0)
+    prompting.abort()
+    await run.clock.advance(600_000)
+    expect([prompting.outcome(), sent.length]).toEqual([{ error: new Error('The state was left') }, 1])
+  })
+})

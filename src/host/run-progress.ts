@@ -76,8 +76,7 @@ export class RunProgress {
 
   /** A run that is ending starts nothing any more, not even to skip it. */
   get #mayStart(): boolean {
-    const { status } = this.#host
-    return (status === 'running' || status === 'paused') && !this.#host.closed
+    return !this.#host.finishing && !this.#host.ended && !this.#host.closed
   }
 
   #carryOut(decisions: readonly TaskDecision[]): void {

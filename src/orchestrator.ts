@@ -31,6 +31,9 @@ export interface OrchestratorOptions {
   readonly environment?: CodegenEnvironment
   /** The folder's lock: checked before each commit. */
   readonly lock?: { check(): Promise<void> }
+  /** What `close` does before anything else, and when all is durable. */
+  readonly onClosing?: () => void
+  readonly onClosed?: () => Promise<void>
   /** `closed`: restored runs create and prompt nothing until a `cancel` needs it. */
   readonly intents?: 'open' | 'closed'
   /** Replaces the network: tests. */
@@ -184,11 +187,12 @@ class LocalOrchestrator implements Orchestrator {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#close().finally(() => this.#parts.onClosed?.())
     return this.#closing
   }
 
   async #close(): Promise<void> {
+    this.#parts.onClosing?.()
     for (const keeper of this.#runs.values()) keeper.carried.close()
     const closed = await Promise.allSettled([...this.#runs.values()].map((keeper) => keeper.close()))
     await this.#accounts.close()

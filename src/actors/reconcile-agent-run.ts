@@ -29,7 +29,8 @@ export const reconcileAgentRun =
     const key = { run: run.run, task: input.task, attempt: input.attempt }
     const since = Math.min(input.intentAt, run.searchSince(input.task, input.attempt) ?? input.intentAt)
     const found = await findUntil(run, backend, key, since, until, signal)
-    run.searched(input.task, input.attempt)
+    // Unknown settles nothing: whoever looks again must begin as early.
+    if (found.kind !== 'unknown') run.searched(input.task, input.attempt)
     if (found.kind === 'found') {
       for (const other of found.others) run.reportDouble(input.task, input.attempt, other)
       return { kind: 'found', ref: found.ref }

@@ -1,7 +1,6 @@
-import type { RunAdmission } from '../api/run-admission.ts'
-import type { RunViews } from '../api/run-views.ts'
 import type { ControlClient } from '../client/control-client.ts'
-import type { DataFolderReader, Orchestrator } from '../domain/orchestration.ts'
+import type { DataFolderReader } from '../domain/orchestration.ts'
+import type { FolderHold, TakeOptions } from '../hold-folder.ts'
 
 /** A stream that text is written to; a terminal has a size. */
 export interface Output {
@@ -12,22 +11,6 @@ export interface Output {
   readonly isTerminal: boolean
   readonly columns: number
   readonly rows: number
-}
-
-/** A data folder held by this process. */
-export interface FolderHold {
-  readonly orchestrator: Orchestrator
-  /** Also of the runs that the orchestrator does not carry. */
-  readonly views: RunViews
-  readonly admission: RunAdmission
-  /** Makes all durable, takes leave of followers and lets the folder go. Agents go on at their backends. */
-  close(): Promise<void>
-}
-
-/** How a folder is taken. */
-export interface TakeOptions {
-  /** `closed`: restored runs create and prompt nothing. */
-  readonly intents: 'open' | 'closed'
 }
 
 export type StopSignal = 'SIGINT' | 'SIGTERM'

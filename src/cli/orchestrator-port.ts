@@ -3,7 +3,7 @@ import type { LogEntry } from '../domain/backend.ts'
 import type { CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
 import type { RunOutcome } from '../domain/orchestration.ts'
 import type { RunSummary } from '../domain/views.ts'
-import type { FolderHold } from './context.ts'
+import type { FolderHold } from '../hold-folder.ts'
 
 /** What commands ask of an orchestrator, here or in another process. */
 export interface OrchestratorPort {

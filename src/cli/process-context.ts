@@ -22,7 +22,7 @@ export function createProcessContext(): CliContext {
     exitNow: (code) => process.exit(code),
     openScreen,
     takeFolder: async (dataDir, options) => {
-      const { holdFolder } = await import('./hold-folder.ts')
+      const { holdFolder } = await import('../hold-folder.ts')
       return holdFolder(dataDir, { ...options, env: process.env })
     },
     findHolder: async (dataDir) => (await import('./find-holder.ts')).findHolder(dataDir),

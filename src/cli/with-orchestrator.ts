@@ -1,5 +1,6 @@
 import { NotFoundError } from '../domain/errors.ts'
-import type { CliContext, FolderHold } from './context.ts'
+import type { FolderHold } from '../hold-folder.ts'
+import type { CliContext } from './context.ts'
 import { folderExists } from './folder-access.ts'
 import { type OrchestratorPort, portOfClient, portOfHold } from './orchestrator-port.ts'
 import { mayTryAgain, pause, takeIfFree, unreachable } from './pursue-runs.ts'

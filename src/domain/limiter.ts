@@ -36,6 +36,8 @@ export interface Limiter {
   setCap(name: string, capacity: number): void
   /** Declares or changes a bucket's windows. A bucket may have several; the strictest holds. */
   setBucket(name: string, owner: string, limit: RateLimit): void
+  /** Places of a bucket that no reservation takes, because those who hold one need other calls of it before they send theirs. */
+  setHeadroom(name: string, places: number): void
   /** Withdraws what `owner` declared for any bucket (a finished run's tightening). */
   dropOwner(owner: string): void
   /** Resolves when all is held. `onWait` is told whenever the reason to wait changes. Rejects when aborted. */

@@ -43,6 +43,8 @@ export class Bucket implements Gate {
   dirty = false
   interested = 0
   closedUntil = 0
+  /** Places that no reservation takes: who reserved may need a plain call before it sends, and would wait for itself. */
+  headroom = 0
   #closedAt = 0
   #closedSeq = 0
   #step = 0
@@ -60,23 +62,36 @@ export class Bucket implements Gate {
     return !this.idle || this.owed.size > 0
   }
 
+  /** Never more than half of what the tightest window allows. */
+  get #kept(): number {
+    return this.headroom === 0 ? 0 : Math.min(this.headroom, Math.floor(this.windows.tightest / 2))
+  }
+
   isOpen(now: number): boolean {
     return now >= this.closedUntil
   }
 
+  /** Whether a reservation may be made. */
   passes(now: number): boolean {
+    return this.isOpen(now) && this.windows.room(now) > this.#kept
+  }
+
+  /** Whether a plain call may be sent. */
+  takesCall(now: number): boolean {
     return this.isOpen(now) && this.windows.room(now) > 0
   }
 
   /** Whether somebody who waits here could go on. */
   isDue(now: number): boolean {
-    return (this.owed.size > 0 && this.isOpen(now)) || (!this.idle && this.passes(now))
+    if (this.owed.size > 0 && this.isOpen(now)) return true
+    return (this.calls.size > 0 && this.takesCall(now)) || (!this.line.empty && this.passes(now))
   }
 
   /** When somebody who waits here may go on by the passing of time alone; null when nothing but an event can help. */
   wakeAt(now: number): number | null {
     if (this.owed.size > 0) return this.closedUntil
-    return this.idle ? null : this.placesAt(1, now)
+    if (this.idle) return null
+    return this.placesAt(this.calls.size > 0 ? 1 : 1 + this.#kept, now)
   }
 
   /** When so many places are free and the bucket is open; null if that depends on answers still to come. */
@@ -90,7 +105,7 @@ export class Bucket implements Gate {
       const detail = 'the provider refused a call because of its rate limit'
       return { kind: 'closed', name: this.name, until: this.closedUntil, detail }
     }
-    const until = this.placesAt(1, now)
+    const until = this.placesAt(this.calls.size > 0 ? 1 : 1 + this.#kept, now)
     const detail = this.windows.describe(now)
     return {
       kind: 'rate',

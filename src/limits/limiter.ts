@@ -81,6 +81,10 @@ class SharedLimiter implements Limiter {
     this.#settle()
   }
 
+  setHeadroom(name: string, places: number): void {
+    this.#register.bucket(name).headroom = places
+  }
+
   dropOwner(owner: string): void {
     for (const bucket of this.#register.buckets.values()) {
       bucket.windows.set(owner, 'none')
@@ -276,9 +280,9 @@ class SharedLimiter implements Limiter {
       if (call === undefined) break
       this.#calls.serve(call, now)
     }
-    while (bucket.passes(now)) {
-      const call = bucket.calls.peek()
-      const group = bucket.line.peek()
+    for (;;) {
+      const call = bucket.takesCall(now) ? bucket.calls.peek() : undefined
+      const group = bucket.passes(now) ? bucket.line.peek() : undefined
       if (call !== undefined && (bucket.callsTurn || group === undefined)) {
         bucket.callsTurn = false
         this.#calls.serve(call, now)

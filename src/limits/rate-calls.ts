@@ -89,7 +89,7 @@ export class RateCalls {
   }
 
   #holdsBack(bucket: Bucket, holder: string | undefined, now: number): boolean {
-    return this.#isReserved(bucket, holder) ? !bucket.isOpen(now) : !bucket.passes(now)
+    return this.#isReserved(bucket, holder) ? !bucket.isOpen(now) : !bucket.takesCall(now)
   }
 
   /** Whether going now would be unfair to those who wait for a place that has just become free. */

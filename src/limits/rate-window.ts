@@ -40,6 +40,11 @@ export class RateWindows {
     return this.#windows.map(({ owner, max, windowMs }) => ({ owner, max, windowMs }))
   }
 
+  /** The smallest number of calls that a window allows; Infinity without a limit. */
+  get tightest(): number {
+    return this.#windows.reduce((least, { max }) => Math.min(least, max), Number.POSITIVE_INFINITY)
+  }
+
   /** How long an answer must be remembered, ms. */
   get keepMs(): number {
     let keep = this.#restoredKeepMs

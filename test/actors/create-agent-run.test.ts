@@ -40,6 +40,14 @@ describe('a create', () => {
     expect(backend.calls).toEqual([])
   })
 
+  it('does not call where a damaged record may have named what was created', async () => {
+    const backend = scriptedBackend({ create: inTurn(REF) })
+    const run = scriptedContext(backend, { searchSince: () => 1_000 })
+    const creating = start(createAgentRun(run), INPUT)
+    await run.clock.advance(0)
+    expect([creating.outcome() !== undefined, backend.calls]).toEqual([true, []])
+  })
+
   it('calls again after a restart where a repeated create makes no second run', async () => {
     const backend = scriptedBackend({ create: inTurn(REF), capabilities: { idempotentCreate: true } })
     const run = scriptedContext(backend)

@@ -59,6 +59,30 @@ describe('a create of unknown outcome', () => {
     expect(run.said).toEqual([{ note: 'outcome unknown, reconciling', until: '1970-01-01T00:00:30.000Z' }])
   })
 
+  it('is searched from earlier on where a damaged record may have named it, until that is settled', async () => {
+    const since: number[] = []
+    const settled: string[] = []
+    const answers = inTurn<FindResult>(...Array.from({ length: 6 }, () => UNKNOWN), ABSENT)
+    const backend = scriptedBackend({
+      find: async (_key, from) => {
+        since.push(from)
+        return answers()
+      },
+      graceMs: 0,
+    })
+    const run = scriptedContext(backend, {
+      searchSince: () => 1_000,
+      searched: (task, attempt) => void settled.push(`${task}/${attempt}`),
+    })
+    const input = { task: 'a', attempt: 1, intentAt: 7_000 }
+    start(reconcileAgentRun(run), input)
+    await run.clock.advance(25_000)
+    expect([new Set(since), settled]).toEqual([new Set([1_000]), []])
+    start(reconcileAgentRun(run), input)
+    await run.clock.advance(0)
+    expect(settled).toEqual(['a/1'])
+  })
+
   it.each([
     ['says so', UNKNOWN, 'the list is too long'],
     ['fails', backendError('unreachable'), 'It said unreachable'],

@@ -12,6 +12,8 @@ export interface ScriptedContext extends RunContext {
   readonly alerts: (readonly [string, string, string | undefined])[]
   readonly said: JsonObject[]
   readonly doubles: AgentRunRef[]
+  /** `[task, kind]` */
+  readonly blocked: (readonly [string, string])[]
   /** Texts by the name under which they were kept. */
   readonly kept: Map<string, string>
 }
@@ -23,6 +25,7 @@ export function scriptedContext(backend: Backend, rest: Partial<Omit<RunContext,
   const said: JsonObject[] = []
   const alerts: (readonly [string, string, string | undefined])[] = []
   const doubles: AgentRunRef[] = []
+  const blocked: (readonly [string, string])[] = []
   return {
     run: 'run_1',
     clock,
@@ -32,6 +35,7 @@ export function scriptedContext(backend: Backend, rest: Partial<Omit<RunContext,
     alerts,
     said,
     doubles,
+    blocked,
     kept,
     backendOf: () => backend,
     slots: (task, attempt) => ({
@@ -46,6 +50,9 @@ export function scriptedContext(backend: Backend, rest: Partial<Omit<RunContext,
     graceMs: () => backend.graceMs,
     reserveBudget: () => undefined,
     pauseForBudget: () => true,
+    searchSince: () => undefined,
+    searched: () => {},
+    blockAccount: (task, failure) => void blocked.push([task, failure.kind]),
     order: async (task, attempt) => ({ key: { run: 'run_1', task, attempt }, prompt: `Do ${task}` }),
     managerTurn: async ({ turn }) => `turn ${turn}`,
     news: (toldUpTo) => ({ upTo: toldUpTo, changed: false, final: false }),

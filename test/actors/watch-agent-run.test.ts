@@ -49,12 +49,34 @@ describe('a watch', () => {
     expect(answers.length).toBe(2)
   })
 
-  it.each(['complete', 'failed', 'cancelled', 'gone', 'paused'] as const)('ends when the run is %s', async (status) => {
+  it.each(['complete', 'failed', 'cancelled', 'paused'] as const)('ends when the run is %s', async (status) => {
     const backend = scriptedBackend({ read: inTurn(stateOf('active'), stateOf(status)) })
     const { run, watch: watching } = watch(backend)
     await hint(backend, run, 2)
     expect(watching.outcome()).toEqual(ended(status))
     expect([backend.followers(), run.clock.pending()]).toEqual([0, 0])
+  })
+
+  it('believes that a run is gone only when its backend says so three times', async () => {
+    const backend = scriptedBackend({ read: inTurn(stateOf('gone')) })
+    const { run, watch: watching } = watch(backend)
+    await hint(backend, run)
+    await run.clock.advance(9_999)
+    expect([watching.outcome(), backend.calls.length]).toEqual([undefined, 2])
+    await run.clock.advance(1)
+    expect([watching.outcome(), backend.calls.length]).toEqual([ended('gone'), 3])
+  })
+
+  it('goes on when a run that was said to be gone is there again', async () => {
+    const backend = scriptedBackend({
+      read: inTurn(stateOf('gone'), stateOf('gone'), stateOf('active'), stateOf('gone')),
+    })
+    const { run, watch: watching } = watch(backend)
+    await hint(backend, run)
+    await run.clock.advance(10_000)
+    await hint(backend, run)
+    await run.clock.advance(5_000)
+    expect(watching.outcome()).toBe(undefined)
   })
 
   it('of a paused run ends when it is active again', async () => {
@@ -120,6 +142,13 @@ describe('a read that fails', () => {
     expect(run.alerts).toEqual([['unreadable', 'a: its agent run cannot be read: It said unreachable', 'a']])
     // After 0, 1, 3, 7, 15, 31, 63 and 123 s, then each minute.
     expect(backend.calls.length).toBe(15)
+  })
+
+  it('closes the account whose credentials are refused', async () => {
+    const backend = scriptedBackend({ read: inTurn<AgentRunState>(backendError('auth', { retryable: false })) })
+    const { run, watch: watching } = watch(backend)
+    await hint(backend, run)
+    expect([run.blocked, watching.outcome()]).toEqual([[['a', 'auth']], undefined])
   })
 
   it('waits as long as the provider asks for', async () => {

@@ -30,7 +30,10 @@ interface Ended {
 }
 
 function start(args: readonly string[], env: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [...MAIN, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...MAIN, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   const collect = (chunk: Buffer) => {
     output += chunk.toString()
@@ -62,13 +65,14 @@ async function startStandIn(): Promise<{ url: string; stop: () => Promise<void> 
 }
 
 /** One run: started, killed once at a random moment, resumed until it ends. */
-async function oneRun(dataDir: string, url: string, killAfterMs: number): Promise<{ killed: boolean; completed: boolean; said: string }> {
+async function oneRun(
+  dataDir: string,
+  url: string,
+  killAfterMs: number,
+): Promise<{ killed: boolean; completed: boolean; said: string }> {
   const env = { CODEGEN_API_BASE_URL: url, CODEGEN_API_TOKEN: '' }
   const flags = ['--data-dir', dataDir, '--json', '--grace', '1s', '--limit', 'codegen.create=none']
-  const first = start(
-    ['run', WORKFLOW, '--backend', 'codegen', '--input', 'feature_request=Add login', ...flags],
-    env,
-  )
+  const first = start(['run', WORKFLOW, '--backend', 'codegen', '--input', 'feature_request=Add login', ...flags], env)
   const timer = setTimeout(() => first.child.kill('SIGKILL'), killAfterMs)
   const { code, signal, output } = await first.ended
   clearTimeout(timer)
@@ -96,7 +100,8 @@ try {
   }
   const creations = (await (await fetch(`${standIn.url}/_stand-in/creations`)).json()) as Record<string, number>
   const turns = (await (await fetch(`${standIn.url}/_stand-in/turns`)).json()) as Record<string, number>
-  for (const [key, count] of Object.entries(creations)) if (count !== 1) problems.push(`${key} was created ${count} times`)
+  for (const [key, count] of Object.entries(creations))
+    if (count !== 1) problems.push(`${key} was created ${count} times`)
   const doubledTurns = Object.values(turns).filter((count) => count !== 1).length
   for (const problem of problems) console.error(problem)
   console.log(

@@ -152,14 +152,32 @@ describe('what a transition asks of the host', () => {
     expect(asked('running.watching', commands.retry)).toEqual([giveUp, release])
   })
 
-  it.each(['retry', 'complete', 'skip', 'fail'] as const)(
-    'gives the agent run up when a person decides to %s',
-    (name) => {
-      for (const state of ['running.watching', 'running.needsInput', 'reporting', 'escalated.overdue'] as const) {
-        expect(asked(state, commands[name])[0]).toEqual(giveUp)
-      }
-    },
-  )
+  const decisions = ['retry', 'complete', 'skip', 'fail'] as const
+
+  it.each(decisions)('gives the agent run up that may go on when a person decides to %s', (name) => {
+    for (const state of ['running.watching', 'running.needsInput', 'running.stopping', 'escalated.overdue'] as const) {
+      const { policy } = agentPaths[state]
+      expect(asked(state, commands[name], policy)).toEqual([giveUp, release])
+    }
+  })
+
+  it.each(decisions)('has nothing to give up when the agent run has ended and a person decides to %s', (name) => {
+    for (const state of ['reporting', 'retrying', 'escalated.waiting'] as const) {
+      for (const [action] of asked(state, commands[name])) expect(action).toBe('releaseSlots')
+    }
+  })
+
+  it.each(decisions)('has a create in doubt looked for when a person decides to %s', (name) => {
+    const search = { ...attempt, ref: undefined, intentAt: Date.UTC(2026, 0, 1) }
+    expect(asked('escalated.doubtful', commands[name])).toEqual([['giveUpAgentRun', search], release])
+  })
+
+  it('needs no slots while a person is asked about a doubt, and takes them again to look once more', () => {
+    const [alert, ...rest] = asked('creating.reconciling', reconcile.unknown)
+    expect([alert?.[0], rest]).toEqual(['raiseAlert', [release]])
+    expect(asked('escalated.doubtful', commands.wait)).toEqual([['holdSlots', attempt]])
+    expect(asked('escalated.doubtful', commands.adopt)).toEqual([['holdSlots', attempt]])
+  })
 
   it('gives the agent run up when a second one is started beside it', () => {
     expect(asked('running.watching', timers.deadline, { onTimeout: true })).toEqual([giveUp, release])

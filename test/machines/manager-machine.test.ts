@@ -103,6 +103,21 @@ describe('a manager in trouble', () => {
     ])
   })
 
+  it('remembers that the run is over wherever it is, and creates no further agent run', () => {
+    const over = (...rest: readonly AnyEventObject[]) => leafName(reached([slots.done, commands.finish, ...rest]).value)
+    expect(over(create.refused)).toBe('failed')
+    expect(over(putBack.limit)).toBe('failed')
+    expect(over(create.uncertain, reconcile.absent)).toBe('completed')
+    expect(over(create.uncertain, reconcile.found)).toBe('running.deciding')
+    expect(over(create.done, watch.failed, diagnose.retryable)).toBe('failed')
+  })
+
+  it('gives its agent run up before another is created', () => {
+    expect(asked(managerPaths.recovering, diagnose.retryable)).toEqual([
+      ['giveUpAgentRun', { ...attempt, ref: REF, intentAt: undefined }],
+    ])
+  })
+
   it.each(Object.values(blocked))('stops the creations of its account and waits: $error.kind', (event) => {
     const [release, block] = asked(managerPaths['creating.calling'], event)
     expect([release, block]).toEqual([

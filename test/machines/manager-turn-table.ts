@@ -8,12 +8,12 @@ export const managerTurnTable: StateEventTable<
 > = {
   commands: {
     pending: { cancel: 'cancelling', finish: 'completed' },
-    'creating.calling': { cancel: 'cancelling', finish: '=' },
-    'creating.reconciling': { cancel: 'cancelling', finish: '=' },
-    'running.idle': { cancel: 'cancelling', finish: '=' },
-    'running.prompting': { cancel: 'cancelling', finish: '=' },
-    'running.deciding': { cancel: 'cancelling', finish: '=' },
-    reporting: { cancel: 'cancelling', finish: '=' },
+    'creating.calling': { cancel: 'cancelling', finish: 'creating.calling' },
+    'creating.reconciling': { cancel: 'cancelling', finish: 'creating.reconciling' },
+    'running.idle': { cancel: 'cancelling', finish: 'running.idle' },
+    'running.prompting': { cancel: 'cancelling', finish: 'running.prompting' },
+    'running.deciding': { cancel: 'cancelling', finish: 'running.deciding' },
+    reporting: { cancel: 'cancelling', finish: 'reporting' },
     recovering: { cancel: 'cancelling', finish: 'failed' },
     retrying: { cancel: 'cancelling', finish: 'failed' },
     cancelling: { cancel: '=', finish: '=' },

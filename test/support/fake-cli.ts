@@ -1,10 +1,11 @@
 import { createRunAdmission } from '../../src/api/run-admission.ts'
 import { createRunViews } from '../../src/api/run-views.ts'
-import type { CliContext, FolderHold, Output, Screen, StopSignal, TakeOptions } from '../../src/cli/context.ts'
+import type { CliContext, Output, Screen, StopSignal } from '../../src/cli/context.ts'
 import { commanderExitCode, createProgram } from '../../src/cli/program.ts'
 import { reportError } from '../../src/cli/report-error.ts'
 import type { ControlClient } from '../../src/client/control-client.ts'
 import { DataFolderError } from '../../src/domain/errors.ts'
+import type { FolderHold, TakeOptions } from '../../src/hold-folder.ts'
 import { FakeOrchestrator, NOON } from './fake-orchestrator.ts'
 
 /** What was written, and waiting for it. */

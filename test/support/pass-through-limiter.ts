@@ -24,6 +24,7 @@ export function createPassThroughLimiter(
     calls,
     declared,
     setCap() {},
+    setHeadroom() {},
     setBucket: (name, owner, limit) => {
       declared.push([name, owner, limit])
     },

@@ -26,6 +26,9 @@ export const CODEGEN_LIMITS = {
   shared: { max: 60, windowMs: 60_000 },
 } as const satisfies CodegenLimits
 
+/** Places of `shared` left to lookups, polls and logs however many creates wait. */
+const SHARED_HEADROOM = 12
+
 /** Most items the API gives in a page. */
 export const PAGE_SIZE = 100
 
@@ -118,6 +121,7 @@ export function declareCodegenLimits(limiter: Limiter, account = 'codegen', over
   for (const [bucket, limit] of Object.entries({ ...CODEGEN_LIMITS, ...overrides })) {
     limiter.setBucket(`${account}.${bucket}`, `account:${account}`, limit)
   }
+  limiter.setHeadroom(`${account}.shared`, SHARED_HEADROOM)
 }
 
 /** A client of the Codegen API. Throws UsageError when the address or the token cannot be used. */

@@ -1,11 +1,28 @@
-import { type ControlServer, createControlServer } from '../api/control-server.ts'
-import { createRunViews } from '../api/run-views.ts'
-import { openDataFolderReader } from '../data-folder-reader.ts'
-import { realClock } from '../host/clock.ts'
-import { openDataFolder } from '../host/data-folder.ts'
-import { type FolderLock, takeFolderLock } from '../host/folder-lock.ts'
-import { createOrchestrator } from '../orchestrator.ts'
-import type { FolderHold, TakeOptions } from './context.ts'
+import { type ControlServer, createControlServer } from './api/control-server.ts'
+import type { RunAdmission } from './api/run-admission.ts'
+import { createRunViews, type RunViews } from './api/run-views.ts'
+import { openDataFolderReader } from './data-folder-reader.ts'
+import type { Orchestrator } from './domain/orchestration.ts'
+import { realClock } from './host/clock.ts'
+import { openDataFolder } from './host/data-folder.ts'
+import { type FolderLock, takeFolderLock } from './host/folder-lock.ts'
+import { createOrchestrator } from './orchestrator.ts'
+
+/** A data folder held by this process. */
+export interface FolderHold {
+  readonly orchestrator: Orchestrator
+  /** Views and outcomes of all runs of the folder, those that are not carried included. */
+  readonly views: RunViews
+  readonly admission: RunAdmission
+  /** Makes all durable, takes leave of followers and lets the folder go. Agents go on at their backends. */
+  close(): Promise<void>
+}
+
+/** How a folder is taken. */
+export interface TakeOptions {
+  /** `closed`: restored runs create and prompt nothing. */
+  readonly intents: 'open' | 'closed'
+}
 
 /** What holding a folder needs beyond how it is taken. */
 export interface HoldOptions extends TakeOptions {
@@ -24,17 +41,12 @@ export async function holdFolder(dataDir: string, options: HoldOptions): Promise
       environment: environmentOf(options.env),
       intents: options.intents,
       lock,
+      onClosing: () => control.refuse(),
+      onClosed: () => letGo(control, lock),
     })
     const reader = openDataFolderReader(dataDir)
     control.attach(orchestrator, reader)
-    const close = async () => {
-      control.refuse()
-      try {
-        await orchestrator.close()
-      } finally {
-        await letGo(control, lock)
-      }
-    }
+    const close = () => orchestrator.close()
     return { orchestrator, views: createRunViews(orchestrator, reader), admission: control.admission, close }
   } catch (error) {
     await letGo(control, lock)

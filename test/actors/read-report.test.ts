@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest'
+import { readReport } from '../../src/actors/read-report.ts'
+import type { RunContext } from '../../src/actors/run-context.ts'
+import type { AgentRunState } from '../../src/domain/backend.ts'
+import { backendError, inTurn, REF, scriptedBackend, stateOf } from './scripted-backend.ts'
+import { scriptedContext, start } from './scripted-context.ts'
+
+const INPUT = { task: 'a', attempt: 2, ref: REF, turn: 1 }
+const block = (json: object) => `\`\`\`json\n${JSON.stringify(json)}\n\`\`\``
+const complete = (result: string, rest: Partial<AgentRunState> = {}) => stateOf('complete', { result, ...rest })
+
+async function read(state: AgentRunState, rest: Partial<Omit<RunContext, 'clock'>> = {}) {
+  const run = scriptedContext(scriptedBackend({ read: inTurn(state) }), rest)
+  const reading = start(readReport(run), INPUT)
+  await run.clock.advance(0)
+  return { run, outcome: reading.outcome() }
+}
+
+describe('the report of an ended agent run', () => {
+  it('is what its fenced block says; the rest of the text is the result', async () => {
+    const text = `Here it is.\n${block({ status: 'completed', result: { n: 1 }, metrics: { files: 3 } })}`
+    const { outcome } = await read(complete(text, { url: REF.url ?? '' }))
+    expect(outcome).toEqual({
+      output: {
+        result: 'Here it is.',
+        output: { n: 1 },
+        metrics: { files: 3 },
+        pullRequests: [],
+        url: REF.url,
+      },
+    })
+  })
+
+  it('is its output as text when it says nothing else', async () => {
+    expect((await read(complete(block({ status: 'completed', result: { n: 1 } })))).outcome).toEqual({
+      output: { result: '{"n":1}', output: { n: 1 }, pullRequests: [] },
+    })
+    expect((await read(complete(block({ status: 'completed', result: 'short' })))).outcome).toEqual({
+      output: { result: 'short', output: 'short', pullRequests: [] },
+    })
+  })
+
+  it('is the text when it holds none, and the summary when there is no text', async () => {
+    expect((await read(complete('All done'))).outcome).toEqual({ output: { result: 'All done', pullRequests: [] } })
+    expect((await read(complete('', { summary: 'It did it' }))).outcome).toEqual({
+      output: { result: 'It did it', pullRequests: [] },
+    })
+  })
+
+  it('has the pull requests of the backend, never those of the prose', async () => {
+    const pullRequests = [{ url: 'https://code.invalid/1', title: 'One' }]
+    const { outcome } = await read(complete('See https://code.invalid/2', { pullRequests }))
+    expect(outcome).toEqual({ output: { result: 'See https://code.invalid/2', pullRequests } })
+  })
+
+  it('that says it failed is a failure, which another attempt may mend', async () => {
+    const { outcome } = await read(complete(block({ status: 'failed', result: 'no access' })))
+    expect(outcome).toEqual({
+      error: {
+        kind: 'reported',
+        message: 'The agent reported that it failed: no access',
+        retryable: true,
+        certain: true,
+      },
+    })
+  })
+
+  it('that says only in prose that it failed quotes that', async () => {
+    const { outcome } = await read(complete(`It was too hard.\n${block({ status: 'failed' })}`))
+    expect(outcome).toEqual({
+      error: {
+        kind: 'reported',
+        message: 'The agent reported that it failed: It was too hard.',
+        retryable: true,
+        certain: true,
+      },
+    })
+  })
+
+  it('is invalid when it does not fit the output that the task asks for', async () => {
+    const asked: unknown[] = []
+    const checkOutput: RunContext['checkOutput'] = (task, output) => {
+      asked.push([task, output])
+      return 'output must have tasks'
+    }
+    const failure = {
+      kind: 'invalid-report',
+      message: "The report does not fit the task's output: output must have tasks",
+      retryable: true,
+      certain: true,
+    }
+    expect((await read(complete('prose'), { checkOutput })).outcome).toEqual({ error: failure })
+    expect((await read(complete(block({ status: 'completed', result: [] })), { checkOutput })).outcome).toEqual({
+      error: failure,
+    })
+    expect(asked).toEqual([
+      ['a', null],
+      ['a', []],
+    ])
+  })
+})
+
+describe('a big result', () => {
+  it('travels in the record up to a size, and beyond it lies whole in a file of its attempt and turn', async () => {
+    const small = await read(complete('x'.repeat(16_000)))
+    expect(small.run.kept).toEqual(new Map())
+    const text = 'x'.repeat(20_000)
+    const { run, outcome } = await read(complete(`${text}\n${block({ status: 'completed', result: [1] })}`))
+    expect(outcome).toEqual({ output: { result: text.slice(0, 8_192), file: 'results/a/2.1', pullRequests: [] } })
+    expect(run.kept).toEqual(new Map([['results/a/2.1', JSON.stringify({ result: text, output: [1] })]]))
+  })
+})
+
+describe('a report that cannot be read', () => {
+  it('is waited for as long as it takes: the work was paid for', async () => {
+    const answers = [...Array.from({ length: 8 }, () => backendError('unreachable')), complete('All done')]
+    const run = scriptedContext(scriptedBackend({ read: inTurn<AgentRunState>(...answers) }))
+    const reading = start(readReport(run), INPUT)
+    await run.clock.advance(182_999)
+    expect(reading.outcome()).toBe(undefined)
+    expect(run.alerts).toEqual([['unreadable', 'a: its result cannot be read: It said unreachable', 'a']])
+    await run.clock.advance(1)
+    expect(reading.outcome()).toEqual({ output: { result: 'All done', pullRequests: [] } })
+  })
+
+  it('is given up only by a command', async () => {
+    const run = scriptedContext(scriptedBackend({ read: inTurn<AgentRunState>(backendError('unreachable')) }))
+    const reading = start(readReport(run), INPUT)
+    await run.clock.advance(0)
+    reading.abort()
+    await run.clock.advance(3_600_000)
+    expect(reading.outcome()).toEqual({ error: new Error('The state was left') })
+  })
+})

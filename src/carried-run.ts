@@ -19,7 +19,8 @@ import { GivenUpRuns } from './given-up-runs.ts'
 import type { ProvidedEffect } from './host/durable-actors.ts'
 import type { Journal } from './host/journal.ts'
 import type { ResultStore } from './host/result-store.ts'
-import { RunHost, type RunPorts } from './host/run-host.ts'
+import { RunHost } from './host/run-host.ts'
+import type { RunPorts } from './host/run-ports.ts'
 import type { RunProjection } from './host/run-projection.ts'
 import type { AgentPolicy } from './machines/agent-machine.ts'
 import type { ManagerPolicy } from './machines/manager-machine.ts'
@@ -27,6 +28,7 @@ import { mainState } from './machines/public-state.ts'
 import type { PauseReason } from './machines/supervisor-machine.ts'
 import { RunEnvironment } from './run-environment.ts'
 import type { SharedLimits } from './shared-limits.ts'
+import { backendsOf } from './workflow-backends.ts'
 
 /** What a run needs of the process that carries it. */
 export interface CarriedRunOptions {
@@ -183,10 +185,7 @@ export class CarriedRun {
   }
 
   #accounts(): readonly string[] {
-    const { workflow, backend } = this.#options
-    const ids = new Set(workflow.tasks.map((task) => task.backend))
-    if (workflow.manager !== undefined) ids.add(workflow.manager.backend)
-    return [...ids].map((id) => backend(id).account)
+    return [...backendsOf(this.#options.workflow)].map((id) => this.#options.backend(id).account)
   }
 
   #agentPolicy(task: string): AgentPolicy {

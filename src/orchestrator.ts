@@ -1,3 +1,4 @@
+import { AccountBlocks } from './account-blocks.ts'
 import { Accounts, type CodegenEnvironment, DEFAULT_SEED } from './accounts.ts'
 import { openReader } from './data-folder-reader.ts'
 import type { Failure, LogEntry } from './domain/backend.ts'
@@ -13,6 +14,7 @@ import type { RunSummary, RunView, TaskResult } from './domain/views.ts'
 import type { Workflow } from './domain/workflow.ts'
 import { realClock } from './host/clock.ts'
 import { type DataFolder, openDataFolder } from './host/data-folder.ts'
+import type { RunHost } from './host/run-host.ts'
 import { openRunIndex, type RunIndex } from './host/run-index.ts'
 import { openLimitNotebook } from './limits/limit-notebook.ts'
 import { createLimiter } from './limits/limiter.ts'
@@ -22,7 +24,7 @@ import { writeDefinition } from './run-files.ts'
 import { RunKeeper } from './run-keeper.ts'
 import { buildRunView } from './run-view.ts'
 import { SharedLimits } from './shared-limits.ts'
-import { withBackend } from './workflow-override.ts'
+import { backendsOf, withBackend } from './workflow-backends.ts'
 
 /** How an orchestrator is made. */
 export interface OrchestratorOptions {
@@ -77,8 +79,7 @@ class LocalOrchestrator implements Orchestrator {
   readonly #runs = new Map<string, RunKeeper>()
   /** Restores under way: a run is never carried twice. */
   readonly #restoring = new Map<string, Promise<boolean>>()
-  /** Accounts that refused for good, and what they said. */
-  readonly #blocked = new Map<string, Failure>()
+  readonly #blocks: AccountBlocks
   readonly #listeners = new Set<(run: string, records: readonly RunRecord[]) => void>()
   readonly #gate = new Gate()
   readonly #shared: SharedLimits
@@ -96,6 +97,7 @@ class LocalOrchestrator implements Orchestrator {
       standInFolder: folder.standInFolder,
       ...(fetch === undefined ? {} : { fetch }),
     })
+    this.#blocks = new AccountBlocks(limiter, (backend) => this.#accounts.get(backend).account)
     if (parts.intents !== 'closed') this.#gate.open()
   }
 
@@ -114,7 +116,7 @@ class LocalOrchestrator implements Orchestrator {
       settings: settings as JsonObject,
       standIn: this.#usesStandIn(workflow),
     })
-    this.#pauseIfBlocked(keeper)
+    this.#blocks.pauseIfBlocked(keeper.carried.host)
     return run
   }
 
@@ -268,17 +270,16 @@ class LocalOrchestrator implements Orchestrator {
       seed: DEFAULT_SEED,
       gate: this.#gate.opened,
       backend: (id: string) => this.#accounts.get(id),
-      onBlocked: (account: string, failure: Failure) => this.#block(account, failure),
-      onOpened: (accounts: readonly string[]) => {
-        for (const account of accounts) {
-          this.#blocked.delete(account)
-          limiter.openAccount(account)
-        }
-      },
+      onBlocked: (account: string, failure: Failure) => this.#blocks.block(account, failure, this.#hosts()),
+      onOpened: (accounts: readonly string[]) => this.#blocks.open(accounts),
       onRecords: (records: readonly RunRecord[]) => this.#committed(run, records),
       facts: () => this.#registry.getSnapshot().context.runs.get(run),
       ...(lock === undefined ? {} : { beforeCommit: () => lock.check() }),
     }
+  }
+
+  #hosts(): RunHost[] {
+    return [...this.#runs.values()].map((keeper) => keeper.carried.host)
   }
 
   #committed(run: string, records: readonly RunRecord[]): void {
@@ -290,23 +291,6 @@ class LocalOrchestrator implements Orchestrator {
     }
     for (const listener of this.#listeners) listener(run, records)
   }
-
-  /** An account refused for good: nobody creates anything there, and every run that uses it says so and waits. */
-  #block(account: string, failure: Failure): void {
-    this.#blocked.set(account, failure)
-    this.#parts.limiter.closeAccount(account, failure.kind === 'auth' ? 'auth' : 'quota', failure.message)
-    for (const keeper of this.#runs.values()) this.#pauseIfBlocked(keeper)
-  }
-
-  #pauseIfBlocked({ carried: { host } }: RunKeeper): void {
-    for (const id of backendsOf(host.workflow)) {
-      const failure = this.#blocked.get(this.#accounts.get(id).account)
-      if (failure === undefined || host.status !== 'running') continue
-      const kind = failure.kind === 'auth' ? 'auth' : 'quota'
-      host.alert(kind, failure.message)
-      host.pause({ kind, message: failure.message })
-    }
-  }
 }
 
 /** Opens once; who waits for it before goes on then. */
@@ -315,12 +299,6 @@ class Gate {
   readonly opened = new Promise<void>((resolve) => {
     this.open = resolve
   })
-}
-
-function backendsOf(workflow: Workflow): Set<string> {
-  const ids = new Set(workflow.tasks.map((task) => task.backend))
-  if (workflow.manager !== undefined) ids.add(workflow.manager.backend)
-  return ids
 }
 
 function unknownRun(run: string): NotFoundError {

@@ -3,7 +3,6 @@ import {
   type AnyStateMachine,
   createActor,
   fromPromise,
-  type Snapshot,
   type StateValue,
 } from 'xstate'
 import type { Clock } from '../domain/clock.ts'
@@ -13,6 +12,7 @@ import type { JsonObject } from '../domain/json.ts'
 import type { ActorKind, HostPart } from '../domain/record.ts'
 import { failureOf } from '../machines/effects.ts'
 import { isFinalState, publicState } from '../machines/public-state.ts'
+import { assertWhole, inputOf, type MachineSnapshot, reviveSnapshot, sameValue } from './actor-snapshot.ts'
 import { TimerScheduler } from './timer-scheduler.ts'
 
 /** One settled transition of one actor: what becomes one record. */
@@ -44,14 +44,6 @@ export interface DurableActorsOptions {
   readonly gate: Promise<void>
   /** Keys of context that are not journaled: whoever restores supplies them from where they came. */
   readonly supplied?: readonly string[]
-}
-
-interface MachineSnapshot {
-  readonly value: StateValue
-  readonly context: JsonObject
-  readonly status: string
-  readonly children: Readonly<Record<string, AnyActorRef | undefined>>
-  readonly _nodes: readonly { readonly invoke: readonly { readonly id: string; readonly src: unknown }[] }[]
 }
 
 interface Entry {
@@ -296,43 +288,4 @@ export class DurableActors {
       }
     })
   }
-}
-
-function inputOf(child: AnyActorRef): unknown {
-  return (child.getSnapshot() as { input?: unknown }).input ?? null
-}
-
-/** The form in which `createActor` takes a snapshot whose owed effects are to start again. */
-function reviveSnapshot(host: HostPart, supplied: JsonObject): Snapshot<unknown> {
-  const children = Object.fromEntries(
-    Object.entries(host.owed ?? {}).map(([id, [src, input]]) => [
-      id,
-      { src, snapshot: { status: 'active', input, output: undefined, error: undefined } },
-    ]),
-  )
-  const { value, context } = (host.snapshot ?? {}) as { value?: StateValue; context?: JsonObject }
-  return {
-    status: 'active',
-    output: undefined,
-    error: undefined,
-    value,
-    context: { ...structuredClone(context), ...supplied },
-    children,
-    historyValue: {},
-  } as unknown as Snapshot<unknown>
-}
-
-/** XState leaves out what it does not find: such an actor would wait for ever for an effect that nobody started. */
-function assertWhole(host: HostPart, revived: MachineSnapshot): void {
-  if (host.snapshot?.['context'] === undefined) throw new Error('The record holds no context')
-  const owed = revived._nodes.flatMap(({ invoke }) => invoke)
-  const lost = owed.find(({ id }) => revived.children[id] === undefined)
-  if (lost !== undefined) throw new Error(`The record does not hold what its state owes: ${lost.src}`)
-}
-
-function sameValue(a: StateValue, b: StateValue | undefined): boolean {
-  if (a === b) return true
-  if (typeof a === 'string' || typeof b !== 'object') return false
-  const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((key) => sameValue(a[key] ?? '', b[key]))
 }

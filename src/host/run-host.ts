@@ -1,44 +1,22 @@
 import type { AnyStateMachine } from 'xstate'
-import type { Failure } from '../domain/backend.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
-import { CommandRefusedError } from '../domain/errors.ts'
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { ActorKind, HostPart, JournalRecord, RecordType } from '../domain/record.ts'
 import type { Workflow } from '../domain/workflow.ts'
 import { agentMachine } from '../machines/agent-machine.ts'
-import { legalRunCommands, legalTaskCommands } from '../machines/commands.ts'
 import { managerMachine } from '../machines/manager-machine.ts'
 import { isFinalState, mainState } from '../machines/public-state.ts'
 import { describeTransition } from '../machines/record-data.ts'
 import { type PauseReason, supervisorMachine } from '../machines/supervisor-machine.ts'
-import { DurableActors, type ProvidedEffect, type SettledTransition } from './durable-actors.ts'
+import { DurableActors, type SettledTransition } from './durable-actors.ts'
 import type { Journal } from './journal.ts'
+import { agentActions, type Said, type SupervisedRun, supervisorActions } from './run-actions.ts'
+import { actorOf, commandRun, commandTask } from './run-commands.ts'
+import type { RunPorts } from './run-ports.ts'
 import { RunProgress } from './run-progress.ts'
-import { type GivenUpRun, isAgent, type RunProjection } from './run-projection.ts'
-
-/** What a run asks of the process around it. */
-export interface RunPorts {
-  readonly effects: Readonly<Record<string, ProvidedEffect>>
-  /** No effect starts before this resolves. */
-  readonly gate: Promise<void>
-  /** The inputs of a task's machine and of the manager's. */
-  agentInput(task: string): object
-  managerInput(): object
-  releaseSlots(task: string, attempt: number): void
-  /** Takes an attempt's slots without waiting: its agent run may be there already. */
-  holdSlots(task: string, attempt: number): void
-  /** A given-up agent run is to be watched until it ends. */
-  watchGivenUp(given: GivenUpRun): void
-  blockAccount(task: string, failure: Failure): void
-  closeIntents(reason: PauseReason): void
-  openIntents(): void
-  /** The items of a forEach task; throws when its list cannot be used. */
-  countItems(task: string): Promise<number>
-  /** Whether a task whose needs are settled runs by its `if`. */
-  holdsCondition(task: string): Promise<boolean>
-}
+import { isAgent, type RunProjection } from './run-projection.ts'
 
 export interface RunHostOptions {
   readonly run: string
@@ -59,8 +37,7 @@ export class RunHost {
   readonly #options: RunHostOptions
   readonly #logic: Readonly<Record<ActorKind, AnyStateMachine>>
   readonly #lastSeq = new Map<string, number>()
-  /** What actions say during a transition; it enters that transition's record, or follows it. */
-  #said: { data: Record<string, unknown>; alerts: { code: string; message: string }[] } | undefined
+  #said: Said | undefined
   #finishing = false
   #changed: (() => void)[] = []
   #unrepaired: (() => void)[] = []
@@ -80,9 +57,9 @@ export class RunHost {
       supplied: ['policy'],
     })
     const { effects } = options.ports
-    const shared = this.#agentActions()
+    const shared = agentActions(options.ports, () => this.#say())
     this.#logic = {
-      supervisor: this.actors.provide(supervisorMachine, effects, this.#supervisorActions()),
+      supervisor: this.actors.provide(supervisorMachine, effects, supervisorActions(options.ports, this.#supervised())),
       manager: this.actors.provide(managerMachine, effects, shared),
       agent: this.actors.provide(agentMachine, effects, shared),
     }
@@ -165,52 +142,30 @@ export class RunHost {
   }
 
   alert(code: string, message: string, task?: string): void {
-    const actor = task === undefined ? { kind: 'supervisor' as const, id: SUPERVISOR } : agentRef(task)
+    const actor = task === undefined ? { kind: 'supervisor' as const, id: SUPERVISOR } : actorOf(task)
     this.append('alert', actor, { ...(task === undefined ? {} : { task }), data: { code, message } })
   }
 
   note(task: string, attempt: number, data: JsonObject): void {
-    this.append('progress', agentRef(task), { task, attempt, data })
+    this.append('progress', actorOf(task), { task, attempt, data })
   }
 
   /** Resolves once the command's record is durable. Throws CommandRefusedError. */
-  async command(command: RunCommand): Promise<CommandReply> {
-    const legal = legalRunCommands(this.status)
-    if (!legal.includes(command.type)) throw new CommandRefusedError(this.run, command.type, this.status, legal)
-    const asked = this.append(
-      'command',
-      { kind: 'supervisor', id: SUPERVISOR },
-      { data: { ...command, command: command.type } as JsonObject },
-    )
-    const reason: PauseReason = { kind: 'person', message: 'Paused by a person' }
-    this.actors.send(SUPERVISOR, command.type === 'pause' ? pauseEvent(reason) : { type: `run.${command.type}` })
-    const seq = this.#caused(asked)
-    this.checkEnd()
-    // All that the command caused at once, so that a crash after the answer cannot undo it.
-    await this.#options.journal.committed(this.projection.seq)
-    return { run: this.run, seq, state: this.status }
+  command(command: RunCommand): Promise<CommandReply> {
+    return commandRun(this, command)
   }
 
-  async commandTask(task: string, command: TaskCommand): Promise<CommandReply> {
-    const state = this.actors.state(task) ?? this.projection.settled.get(task)?.status ?? 'waiting'
-    const { type, ...details } = command
-    if (!this.actors.can(task, { type: `task.${type}` })) {
-      throw new CommandRefusedError(`${this.run} ${task}`, type, state, legalTaskCommands(state))
-    }
-    const asked = this.append('command', agentRef(task), { task, data: { command: type, ...(details as JsonObject) } })
-    this.actors.send(task, { type: `task.${type}`, ...details } as { type: string })
-    const seq = this.#caused(asked)
-    await this.#options.journal.committed(seq)
-    return {
-      run: this.run,
-      task,
-      seq,
-      state: this.actors.state(task) ?? this.projection.settled.get(task)?.status ?? state,
-    }
+  commandTask(task: string, command: TaskCommand): Promise<CommandReply> {
+    return commandTask(this, task, command)
+  }
+
+  /** Resolves when all that was recorded so far is durable. */
+  durable(): Promise<void> {
+    return this.#options.journal.committed(this.projection.seq)
   }
 
   pause(reason: PauseReason): void {
-    this.actors.send(SUPERVISOR, pauseEvent(reason))
+    this.actors.send(SUPERVISOR, { type: 'run.pause', reason } as { type: string })
   }
 
   /** Resolves at the next change of what settled or whether the run is finishing. */
@@ -227,11 +182,6 @@ export class RunHost {
     } else if (status === 'finishing' && this.actors.size === 1) {
       this.actors.send(SUPERVISOR, { type: 'run.idle' })
     }
-  }
-
-  /** The record that a command caused: the one after its own. */
-  #caused(asked: number): number {
-    return Math.min(asked + 1, this.projection.seq)
   }
 
   #supplied(kind: ActorKind, id: string): JsonObject {
@@ -302,50 +252,31 @@ export class RunHost {
     for (const listener of listeners) listener()
   }
 
-  #say(): { data: Record<string, unknown>; alerts: { code: string; message: string }[] } {
+  #say(): Said {
     this.#said ??= { data: {}, alerts: [] }
     return this.#said
   }
 
-  #agentActions(): object {
-    const { ports } = this.#options
-    type Attempt = { task: string; attempt: number }
-    return {
-      releaseSlots: (_: unknown, { task, attempt }: Attempt) => ports.releaseSlots(task, attempt),
-      giveUpAgentRun: (_: unknown, given: GivenUpRun) => {
-        if (given.ref === undefined && given.intentAt === undefined) return
-        this.#say().data['gaveUp'] = given
-        queueMicrotask(() => ports.watchGivenUp(given))
-      },
-      holdSlots: (_: unknown, { task, attempt }: Attempt) => ports.holdSlots(task, attempt),
-      blockAccount: (_: unknown, { task, failure }: Attempt & { failure: Failure }) =>
-        queueMicrotask(() => ports.blockAccount(task, failure)),
-      raiseAlert: (_: unknown, alert: { code: string; message: string }) => this.#say().alerts.push(alert),
-    }
-  }
-
-  #supervisorActions(): object {
-    const { ports } = this.#options
+  #supervised(): SupervisedRun {
     return {
       startReady: () => this.progress.startReady(),
-      advance: (_: unknown, { actor }: { actor: string }) => {
+      advance: (actor) => {
         this.progress.settled(actor)
         queueMicrotask(() => this.checkEnd())
       },
-      quarantine: (_: unknown, { actor, error }: { actor: string; error: unknown }) =>
-        queueMicrotask(() => this.#quarantine(actor, error)),
-      closeIntents: (_: unknown, reason: PauseReason) => ports.closeIntents(reason),
-      openIntents: () => ports.openIntents(),
-      cancelAgents: () => {
-        this.#finishing = true
-        for (const id of [...this.actors.ids()]) {
-          if (isAgent(id)) this.actors.send(id, { type: 'task.cancel' })
-          else if (id === MANAGER) this.actors.send(id, { type: 'manager.cancel' })
-        }
-        queueMicrotask(() => this.checkEnd())
-      },
+      quarantine: (actor, error) => this.#quarantine(actor, error),
+      cancelAgents: () => this.#cancelAgents(),
       finishManager: () => this.#askToFinish(),
     }
+  }
+
+  #cancelAgents(): void {
+    this.#finishing = true
+    for (const id of [...this.actors.ids()]) {
+      if (isAgent(id)) this.actors.send(id, { type: 'task.cancel' })
+      else if (id === MANAGER) this.actors.send(id, { type: 'manager.cancel' })
+    }
+    queueMicrotask(() => this.checkEnd())
   }
 
   #askToFinish(): void {
@@ -372,14 +303,6 @@ export class RunHost {
     else if (isAgent(actor)) this.startAgent(actor, { quarantined: { reason, attempt } })
     this.checkEnd()
   }
-}
-
-function agentRef(task: string): JournalRecord['actor'] {
-  return task === MANAGER ? { kind: 'manager', id: MANAGER } : { kind: 'agent', id: task }
-}
-
-function pauseEvent(reason: PauseReason): { type: string } {
-  return { type: 'run.pause', reason } as { type: string }
 }
 
 function describeSupervisor(context: JsonObject, to: string): JsonObject | undefined {

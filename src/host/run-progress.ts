@@ -1,6 +1,7 @@
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
 import { createTaskGraph, type TaskDecision, type TaskGraph } from '../workflow/graph.ts'
-import type { RunHost, RunPorts } from './run-host.ts'
+import type { RunHost } from './run-host.ts'
+import type { RunPorts } from './run-ports.ts'
 
 /**
  * The graph of a run and what it asks for next. It is a projection of task records: after a restart it is rebuilt from them, so a

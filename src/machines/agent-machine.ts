@@ -273,7 +273,8 @@ function watch<Other extends { as: WatchOutput['kind']; target: string }>(
         })),
       },
     ],
-    onError: { target: '#agent.live.recovering', actions: keepFailure },
+    // A watch that broke says nothing of the agent run: it may go on.
+    onError: { target: '#agent.live.recovering', actions: [keepFailure, giveUp] },
   } as const
 }
 

@@ -9,3 +9,10 @@ export function withBackend(workflow: Workflow, backend: string | undefined): Wo
     ...(workflow.manager === undefined ? {} : { manager: { ...workflow.manager, backend } }),
   }
 }
+
+/** The backends that a workflow's agents need. */
+export function backendsOf(workflow: Workflow): Set<string> {
+  const ids = new Set(workflow.tasks.map((task) => task.backend))
+  if (workflow.manager !== undefined) ids.add(workflow.manager.backend)
+  return ids
+}

@@ -1,0 +1,53 @@
+import type { CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
+import { CommandRefusedError } from '../domain/errors.ts'
+import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
+import type { JsonObject } from '../domain/json.ts'
+import type { JournalRecord } from '../domain/record.ts'
+import { legalRunCommands, legalTaskCommands } from '../machines/commands.ts'
+import type { PauseReason } from '../machines/supervisor-machine.ts'
+import type { RunHost } from './run-host.ts'
+
+/** Tells a run something. Resolves once all that it caused at once is durable. Throws CommandRefusedError. */
+export async function commandRun(host: RunHost, command: RunCommand): Promise<CommandReply> {
+  const legal = legalRunCommands(host.status)
+  if (!legal.includes(command.type)) throw new CommandRefusedError(host.run, command.type, host.status, legal)
+  const { type, ...details } = command
+  const data = { command: type, ...details } as JsonObject
+  const asked = host.append('command', { kind: 'supervisor', id: SUPERVISOR }, { data })
+  const reason: PauseReason = { kind: 'person', message: 'Paused by a person' }
+  if (type === 'pause') host.pause(reason)
+  else host.actors.send(SUPERVISOR, { type: `run.${type}` })
+  const seq = caused(host, asked)
+  host.checkEnd()
+  await host.durable()
+  return { run: host.run, seq, state: host.status }
+}
+
+/** Tells a task something. As {@link commandRun}. */
+export async function commandTask(host: RunHost, task: string, command: TaskCommand): Promise<CommandReply> {
+  const { type, ...details } = command
+  const before = stateOf(host, task)
+  if (!host.actors.can(task, { type: `task.${type}` })) {
+    throw new CommandRefusedError(`${host.run} ${task}`, type, before, legalTaskCommands(before))
+  }
+  const data = { command: type, ...details } as JsonObject
+  const asked = host.append('command', actorOf(task), { task, data })
+  host.actors.send(task, { type: `task.${type}`, ...details } as { type: string })
+  const seq = caused(host, asked)
+  await host.durable()
+  return { run: host.run, task, seq, state: stateOf(host, task) }
+}
+
+/** The actor that a task's records name. */
+export function actorOf(task: string): JournalRecord['actor'] {
+  return task === MANAGER ? { kind: 'manager', id: MANAGER } : { kind: 'agent', id: task }
+}
+
+function stateOf(host: RunHost, task: string): string {
+  return host.actors.state(task) ?? host.projection.settled.get(task)?.status ?? 'waiting'
+}
+
+/** The record that a command caused: the one after its own. */
+function caused(host: RunHost, asked: number): number {
+  return Math.min(asked + 1, host.projection.seq)
+}

@@ -5,7 +5,7 @@ import { createOrchestrator } from '../src/orchestrator.ts'
 import { defineWorkflow } from '../src/workflow/define.ts'
 
 /** A layered graph: `width` tasks a layer, each needs two of the layer before. */
-export function layeredWorkflow(tasks: number, width: number) {
+function layeredWorkflow(tasks: number, width: number) {
   const named: Record<string, object> = {}
   for (let i = 0; i < tasks; i++) {
     const layer = Math.floor(i / width)

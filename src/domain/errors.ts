@@ -16,7 +16,7 @@ export interface Problem {
 }
 
 /** `file:line:column: message`. */
-export function formatProblem(problem: Problem): string {
+function formatProblem(problem: Problem): string {
   const place = problem.line > 0 ? `:${problem.line}:${problem.column}` : ''
   return `${problem.file}${place}: ${problem.message}`
 }

@@ -59,6 +59,6 @@ export function faultyFileSystem(): FaultyFileSystem {
 }
 
 /** An error as the system throws it. */
-export function systemError(code: string): Error {
+function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: the disk says so`), { code })
 }

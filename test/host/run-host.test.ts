@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { CarriedRun } from '../../src/carried-run.ts'
 import type { Json } from '../../src/domain/json.ts'
 import type { JournalRecord } from '../../src/domain/record.ts'
+import { chances } from '../../src/domain/seed.ts'
 import { createMemoryJournal } from '../../src/host/memory-journal.ts'
 import { createVirtualClock } from '../../src/host/virtual-clock.ts'
 import { defineWorkflow } from '../../src/workflow/define.ts'
@@ -76,32 +77,33 @@ describe('a run that is killed after any record', () => {
   })
 })
 
-describe('a run whose process is killed after every single transition', () => {
-  it('still comes to its end, with nothing lost and nothing created or told twice', async () => {
-    const { carried: whole, world: untouched } = await runUntil(1_000)
-    const { world, lines } = await runUntil(1)
-    let status = ''
-    let kills = 0
-    for (; status !== 'completed' && kills < 200; kills++) {
-      const carried = await restoreUntilTransition(world, lines)
-      status = carried.host.status
-      if (status === 'completed') expect(outcomeOf(carried)).toEqual(outcomeOf(whole))
-    }
-    expect([status, kills > 40]).toEqual(['completed', true])
-    expect(world.creations).toEqual(untouched.creations)
-    expect(new Set(world.prompts.values())).toEqual(new Set([1]))
-  })
+describe('a run whose process is killed again and again', () => {
+  it.each([1, 2, 3, 4, 5])(
+    'still comes to its end, with nothing lost and nothing created or told twice: seed %i',
+    async (seed) => {
+      const { carried: whole, world: untouched } = await runUntil(1_000)
+      const { world, lines } = await runUntil(1)
+      const random = chances(seed, 'kills')
+      let last: CarriedRun | undefined
+      for (let kills = 0; last?.host.status !== 'completed' && kills < 200; kills++) {
+        last = await restoreUntil(world, lines, 1 + Math.floor(random() * 8))
+      }
+      expect(last === undefined ? undefined : outcomeOf(last)).toEqual(outcomeOf(whole))
+      expect(world.creations).toEqual(untouched.creations)
+      expect(new Set(world.prompts.values())).toEqual(new Set([1]))
+    },
+  )
 
-  async function restoreUntilTransition(world: World, lines: string[]): Promise<CarriedRun> {
+  /** Restores, and kills once so many more records are durable. */
+  async function restoreUntil(world: World, lines: string[], more: number): Promise<CarriedRun> {
+    const cut = lines.length + more
     const journal = createMemoryJournal(lines)
     const carried = restoreRun({ world, workflow, journal }, lines)
-    let kept = Number.POSITIVE_INFINITY
-    journal.onCommit((records) => {
-      kept = Math.min(kept, records.find(({ type }) => type === 'transition')?.seq ?? kept)
-      if (kept < Number.POSITIVE_INFINITY) carried.close()
+    journal.onCommit(() => {
+      if (lines.length >= cut || carried.host.ended) carried.close()
     })
     await world.clock.runUntil(() => carried.host.closed)
-    lines.splice(kept)
+    lines.splice(cut)
     return carried
   }
 })

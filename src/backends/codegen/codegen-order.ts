@@ -19,7 +19,7 @@ const IMAGE_TYPES: Readonly<Record<string, string>> = {
 const MOST_IMAGE_BYTES = 20 * 1024 * 1024
 
 /** What marks an agent run as that of an attempt. */
-export function keyMetadata(key: AttemptKey): JsonObject {
+function keyMetadata(key: AttemptKey): JsonObject {
   return { troupe: { run: key.run, task: key.task, attempt: key.attempt } }
 }
 

@@ -2,7 +2,7 @@ import { createStandIn, type StandIn, type StandInOptions } from '../../../src/b
 import type { JsonObject } from '../../../src/domain/json.ts'
 import { createVirtualClock, type VirtualClock } from '../../../src/host/virtual-clock.ts'
 
-export const START = Date.UTC(2026, 0, 1)
+const START = Date.UTC(2026, 0, 1)
 export const ORGANIZATION = '/v1/organizations/1'
 
 export interface Answer {

@@ -106,7 +106,9 @@ export class Accounts {
       // The embedded stand-in lists what it created at once.
       ...(standIn ? { graceMs: 0 } : {}),
       ...(fetch === undefined ? {} : { fetch }),
-      ...(environment.organizationId === undefined ? {} : { organizationId: Number(environment.organizationId) }),
+      ...(environment.organizationId === undefined
+        ? {}
+        : { organizationId: organizationOf(environment.organizationId) }),
     })
   }
 
@@ -128,6 +130,11 @@ export class Accounts {
     this.#standIn = standIn
     return standIn.fetch
   }
+}
+
+function organizationOf(text: string): number {
+  if (/^\d{1,15}$/.test(text.trim())) return Number(text)
+  throw new UsageError('CODEGEN_ORG_ID is not the number of an organization. Set it to that number, or to nothing.')
 }
 
 /** What a person's `--limit codegen.X` means for the embedded stand-in, which would otherwise refuse what the flag allows. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { AgentRunRef, Backend } from './domain/backend.ts'
 import { type Clock, sleep } from './domain/clock.ts'
 import { type AttemptKey, formatKey } from './domain/ids.ts'
@@ -24,6 +25,8 @@ export class GivenUpRuns {
     this.#environment = environment
     this.#limiter = limiter
     this.#clock = clock
+    // Everyone who is watched listens to it.
+    setMaxListeners(0, this.#stop.signal)
   }
 
   watch(given: GivenUpRun): void {
@@ -66,15 +69,21 @@ export class GivenUpRuns {
     const { signal } = this.#stop
     let wake = () => {}
     const follow = new AbortController()
-    const onStop = () => follow.abort(signal.reason)
+    const onStop = () => {
+      follow.abort(signal.reason)
+      wake()
+    }
     signal.addEventListener('abort', onStop, { once: true })
     backend.follow(ref, () => wake(), follow.signal).catch(() => {})
     try {
       for (;;) {
-        const hinted = new Promise<void>((resolve) => {
-          wake = resolve
+        await new Promise<void>((resolve) => {
+          const timer = this.#clock.setTimeout(resolve, READ_AGAIN_MS)
+          wake = () => {
+            this.#clock.clearTimeout(timer)
+            resolve()
+          }
         })
-        await Promise.race([hinted, sleep(this.#clock, READ_AGAIN_MS, signal)])
         signal.throwIfAborted()
         const state = await backend.read(ref, signal).catch(() => undefined)
         if (state !== undefined && state.status !== 'active' && state.status !== 'paused') {

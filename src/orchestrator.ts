@@ -121,10 +121,12 @@ class LocalOrchestrator implements Orchestrator {
   }
 
   async resume(run?: string, settings?: RunSettings): Promise<readonly string[]> {
-    if (run !== undefined) return (await this.#restore(run, true, settings)) ? [run] : []
+    // Where intents are closed nobody asked for the run to go on: it is only made ready to be told something.
+    const tryAgain = this.#parts.intents !== 'closed'
+    if (run !== undefined) return (await this.#restore(run, tryAgain, settings)) ? [run] : []
     const resumed: string[] = []
     for (const row of this.#parts.index.list()) {
-      if (!row.finished && (await this.#restore(row.run, true, settings))) resumed.push(row.run)
+      if (!row.finished && (await this.#restore(row.run, tryAgain, settings))) resumed.push(row.run)
     }
     return resumed
   }

@@ -253,7 +253,8 @@ export class RunEnvironment implements RunContext {
   #mayTell(): boolean {
     const turns = this.#host.workflow.budget.managerTurns
     const context = this.#host.actors.context(MANAGER)
-    return turns === undefined || Number(context?.['turn'] ?? 1) < turns
+    const raised = this.#host.projection.raised['managerTurns'] ?? 0
+    return turns === undefined || Number(context?.['turn'] ?? 1) < turns + raised
   }
 
   async #managerOrder(key: AgentOrder['key']): Promise<AgentOrder> {

@@ -51,6 +51,7 @@ function unstartedView(spec: TaskSpec, facts: RunFacts): TaskView {
   return {
     task: spec.id,
     ...(spec.role === undefined ? {} : { role: spec.role }),
+    ...(spec.forEach !== undefined && !spec.id.endsWith(']') ? { forEach: true } : {}),
     state: 'waiting',
     attempt: 0,
     attempts: [],
@@ -82,7 +83,7 @@ function taskView(
   facts: RunFacts,
   live: LiveKnowledge | undefined,
 ): TaskView {
-  const waitingFor = task.state === 'pending' ? (live?.waiting(task.task, task.attempt) ?? task.waitingFor) : undefined
+  const waitingFor = task.state === 'pending' ? waitingForOf(task, live) : undefined
   const why = isFinalState(task.state) ? task.reason : whyOpen(task, waitingFor, facts)
   return {
     task: task.task,
@@ -103,6 +104,13 @@ function taskView(
   }
 }
 
+/** What an attempt waits for; after a create that was put back also why that was. */
+function waitingForOf(task: TaskFacts, live: LiveKnowledge | undefined): WaitingFor | undefined {
+  const waiting = live?.waiting(task.task, task.attempt) ?? task.waitingFor
+  if (waiting?.kind !== 'closed' || task.reason === undefined) return waiting
+  return { ...waiting, detail: task.reason }
+}
+
 function attemptView({ attempt, state, startedAt, url, endedAt, failure }: AttemptFacts): AttemptView {
   return {
     attempt,
@@ -120,7 +128,7 @@ function whyOpen(task: TaskFacts, waitingFor: WaitingFor | undefined, facts: Run
   const until = task.until === undefined ? '' : ` until ${task.until}`
   switch (task.state) {
     case 'pending':
-      if (waitingFor === undefined) return facts.reason ?? 'waits for a slot'
+      if (waitingFor === undefined) return facts.reason ?? task.reason ?? 'waits for a slot'
       return waitingFor.detail ?? `waits for ${waitingFor.kind} ${waitingFor.name}`
     case 'creating':
       return 'its agent is being created'

@@ -7,6 +7,9 @@ import { describeIssues } from './errors.ts'
 const MAX_PROMPT = 200_000
 const MAX_REASON = 10_000
 const MAX_RESULT_BYTES = 4 * 1024 * 1024
+/** What `continue` may raise: numbers of agent runs and turns, ms of duration. */
+export const BUDGETS = ['agentRuns', 'managerTurns', 'duration'] as const
+const MAX_RAISE = 1_000_000_000_000
 const MAX_WAIT_MS = 366 * 24 * 60 * 60 * 1000
 
 const resultSchema = z.custom<Json>(
@@ -28,7 +31,10 @@ const taskCommandSchema = z.discriminatedUnion('type', [
 const runCommandSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('cancel') }),
   z.strictObject({ type: z.literal('pause') }),
-  z.strictObject({ type: z.literal('continue') }),
+  z.strictObject({
+    type: z.literal('continue'),
+    budget: z.partialRecord(z.enum(BUDGETS), z.number().int().positive().max(MAX_RAISE)).exactOptional(),
+  }),
 ]) satisfies z.ZodType<RunCommand>
 
 /** Checks what somebody says to a task. Throws UsageError with what is wrong. */

@@ -4,6 +4,7 @@ import type { RunOutcome } from '../domain/orchestration.ts'
 import type { RunView } from '../domain/views.ts'
 import type { FolderHold } from '../hold-folder.ts'
 import { isFinalState } from '../machines/public-state.ts'
+import { askPerson } from './ask-person.ts'
 import type { Pursuit } from './pursuit.ts'
 import { untilStopped } from './stop-request.ts'
 
@@ -76,6 +77,21 @@ function feedOutput(
   })
 }
 
+/** Whether a person at the terminal answered what the runs wait for. */
+async function askedOn(
+  { orchestrator }: FolderHold,
+  { question, output, progress }: Pursuit,
+  outcomes: ReadonlyMap<string, RunOutcome>,
+): Promise<boolean> {
+  if (question === undefined) return false
+  let answered = false
+  for (const { run, exitCode } of outcomes.values()) {
+    if (exitCode !== 3 || !progress.unfinished().includes(run)) continue
+    if (await output.aside(() => askPerson(orchestrator, run, question))) answered = true
+  }
+  return answered
+}
+
 /** Resolves when nothing that this process carries can progress by itself, and nothing more is admitted. */
 async function settleAll(hold: FolderHold, pursuit: Pursuit): Promise<void> {
   const { views, admission } = hold
@@ -96,7 +112,9 @@ async function settleAll(hold: FolderHold, pursuit: Pursuit): Promise<void> {
     await admission.idle()
     if (stop.signal.aborted) return
     // A run that waited for a person may have been told to go on while others were waited for.
-    if (seqsOf(views, new Set([...runs, ...carried()])) === before && admission.close()) break
+    if (seqsOf(views, new Set([...runs, ...carried()])) !== before) continue
+    if (await askedOn(hold, pursuit, outcomes)) continue
+    if (admission.close()) break
   }
   for (const outcome of outcomes.values()) await finish(hold, pursuit, outcome)
 }

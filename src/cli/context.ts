@@ -28,6 +28,8 @@ export interface CliContext {
   onSignal(listener: (signal: StopSignal) => void): () => void
   /** Ends the process at once. */
   exitNow(code: number): void
+  /** Asks one line of the person at the terminal; undefined when they leave. Absent where nobody can answer. */
+  readonly question?: (prompt: string) => Promise<string | undefined>
   /** Redraws lines in place on the terminal of stdout. */
   openScreen(): Promise<Screen>
   /** Throws DataFolderError `data-folder-locked` when another process holds it. */

@@ -24,6 +24,7 @@ export function createJsonOutput({ stdout, stderr }: Pick<CliContext, 'stdout' |
     },
     watch: () => undefined,
     note,
+    aside: (work) => work(),
     finished(view, { reason }) {
       unfinished.delete(view.run)
       results.push(resultLine(view))

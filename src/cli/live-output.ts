@@ -16,7 +16,10 @@ export function createLiveOutput(context: CliContext, screen: Screen, dataDir: s
   let read: () => readonly RunView[] = () => []
   let stop: (() => void) | undefined
 
+  let asking = false
+
   const draw = () => {
+    if (asking) return
     const views = read().filter(({ run }) => !finished.has(run))
     if (views.length === 0) return screen.clear()
     // One line less than the terminal has: the cursor stands on the last.
@@ -42,6 +45,15 @@ export function createLiveOutput(context: CliContext, screen: Screen, dataDir: s
       stop ??= context.every(REDRAW_MS, draw)
     },
     note: (text) => say([escapeText(text)]),
+    async aside(work) {
+      screen.clear()
+      asking = true
+      try {
+        return await work()
+      } finally {
+        asking = false
+      }
+    },
     finished(view, outcome) {
       finished.add(view.run)
       say(renderSummary(view, outcome, { width: stdout.columns, now: context.now(), paint, dataDir }))

@@ -22,6 +22,7 @@ export function createPlainOutput({ stdout, env, now }: CliContext, dataDir: str
     },
     watch: () => undefined,
     note: (text) => say(escapeText(text)),
+    aside: (work) => work(),
     finished(view, outcome) {
       // A log has no width; what is cut there is lost.
       const frame = { width: Number.POSITIVE_INFINITY, now: now(), paint: paintFor(stdout.isTerminal, env), dataDir }

@@ -21,6 +21,7 @@ export function createProcessContext(): CliContext {
     },
     exitNow: (code) => process.exit(code),
     openScreen,
+    ...(process.stdin.isTTY && process.stdout.isTTY ? { question } : {}),
     takeFolder: async (dataDir, options) => {
       const { holdFolder } = await import('../hold-folder.ts')
       return holdFolder(dataDir, { ...options, env: process.env })
@@ -54,6 +55,21 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     get rows() {
       return stream.rows || 24
     },
+  }
+}
+
+async function question(prompt: string): Promise<string | undefined> {
+  const { createInterface } = await import('node:readline')
+  const lines = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    return await new Promise((resolve) => {
+      // Ctrl-C and Ctrl-D leave the question, not the run.
+      lines.once('SIGINT', () => resolve(undefined))
+      lines.once('close', () => resolve(undefined))
+      lines.question(prompt, resolve)
+    })
+  } finally {
+    lines.close()
   }
 }
 

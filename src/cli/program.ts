@@ -89,7 +89,16 @@ function addTellingCommands(program: Command, context: CliContext, run: Runner):
   withDataDir(program.command('pause <run>').description('begin nothing new; agents that run end')).action(
     run(async (name: string, flags) => (await import('./pause.ts')).pauseCommand(context, name, flags)),
   )
-  withDataDir(program.command('continue <run>').description('let a paused run go on')).action(
+  const go = program
+    .command('continue <run>')
+    .description('let a paused run go on')
+    .option(
+      '--budget <name=+n>',
+      'raise what is used up: agentRuns=+20, managerTurns=+5, duration=+1h (repeatable)',
+      collect,
+      [],
+    )
+  withDataDir(go).action(
     run(async (name: string, flags) => (await import('./continue.ts')).continueCommand(context, name, flags)),
   )
   withDataDir(program.command('cancel <run>').description('cancel a run and wait until all is settled')).action(
@@ -119,6 +128,7 @@ function addStandIn(program: Command, context: CliContext, run: Runner): void {
     .option('--speed <x>', 'divides durations, never windows', '1')
     .option('--limit <name=limit>', 'as in create=600/1m or create=none (may be repeated)', collect, [])
     .option('--fault <name=share>', 'as in answer-lost=0.05 (may be repeated)', collect, [])
+    .option('--quota <n>', 'answer 402 once N agent runs were created')
     .action(run(async (flags) => (await import('./stand-in-command.ts')).standInCommand(context, flags)))
 }
 

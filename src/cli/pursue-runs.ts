@@ -38,7 +38,17 @@ export async function pursueRuns(context: CliContext, options: PursueOptions): P
     output.watch(read)
     stop.onForce(() => finishAtOnce(read(), progress, output))
   }
-  const pursuit: Pursuit = { dataDir, verb, begin, watch, progress, output, stop }
+  const question = options.json ? undefined : context.question
+  const pursuit: Pursuit = {
+    dataDir,
+    verb,
+    begin,
+    watch,
+    progress,
+    output,
+    stop,
+    ...(question === undefined ? {} : { question }),
+  }
   try {
     await seeThrough(context, pursuit)
     return stop.signal.aborted && (!progress.begun || progress.unfinished().length > 0)

@@ -1,5 +1,6 @@
 import type { Orchestrator } from '../domain/orchestration.ts'
 import type { RunView } from '../domain/views.ts'
+import type { Question } from './ask-person.ts'
 import type { RunOutput } from './run-output.ts'
 import type { RunProgress } from './run-progress.ts'
 import type { StopRequest } from './stop-request.ts'
@@ -18,4 +19,6 @@ export interface Pursuit {
   readonly progress: RunProgress
   readonly output: RunOutput
   readonly stop: StopRequest
+  /** Asks the person at the terminal; absent where nobody can answer. */
+  readonly question?: Question
 }

@@ -12,6 +12,8 @@ export interface RunOutput {
   watch(read: () => readonly RunView[]): void
   /** One line for a person, beside the runs. */
   note(text: string): void
+  /** Nothing is drawn over what `work` says and asks meanwhile. */
+  aside<T>(work: () => Promise<T>): Promise<T>
   /** Called once for each run that was begun. */
   finished(view: RunView, outcome: Pick<RunOutcome, 'status' | 'reason'>): void
   close(): void

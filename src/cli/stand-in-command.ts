@@ -12,6 +12,7 @@ export interface StandInFlags {
   readonly speed: string
   readonly limit: readonly string[]
   readonly fault: readonly string[]
+  readonly quota?: string
 }
 
 /** Serves the stand-in until a signal; that is its ordinary end. Throws UsageError. */
@@ -36,6 +37,9 @@ export function readStandInFlags(flags: StandInFlags): StandInCommand {
   }
   const port = /^\d{1,5}$/.test(flags.port) ? Number(flags.port) : Number.NaN
   if (!(port <= 65_535)) wrong.push(`--port ${flags.port}: write a number from 0 (any free one) to 65535.`)
+  const quota = flags.quota === undefined ? undefined : Number(flags.quota)
+  if (quota !== undefined && !/^\d{1,9}$/.test(flags.quota ?? ''))
+    wrong.push(`--quota ${flags.quota}: write a whole number.`)
   const options = {
     port,
     seed: read(parseSeed(flags.seed), 0),
@@ -43,6 +47,7 @@ export function readStandInFlags(flags: StandInFlags): StandInCommand {
     limits: read(parseLimits(flags.limit, parseLimit), {}),
     faults: Object.assign({}, ...flags.fault.map((text) => read(readFault(text), {}))),
     ...(flags.dataDir === undefined ? {} : { dataDir: flags.dataDir }),
+    ...(quota === undefined ? {} : { quota }),
   }
   if (wrong.length > 0) throw new UsageError(wrong.join('\n'))
   return options

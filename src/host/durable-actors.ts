@@ -1,10 +1,4 @@
-import {
-  type AnyActorRef,
-  type AnyStateMachine,
-  createActor,
-  fromPromise,
-  type StateValue,
-} from 'xstate'
+import { type AnyActorRef, type AnyStateMachine, createActor, fromPromise, type StateValue } from 'xstate'
 import type { Clock } from '../domain/clock.ts'
 import type { Effect } from '../domain/effect.ts'
 import { toFailure } from '../domain/errors.ts'
@@ -163,8 +157,14 @@ export class DurableActors {
   /** Drops an actor that broke, so that another can take its id. */
   forget(id: string): void {
     const entry = this.#entries.get(id)
-    if (entry !== undefined) this.#scheduler?.cancelAll(entry.actor)
+    if (entry === undefined) return
     this.#entries.delete(id)
+    this.#scheduler?.cancelAll(entry.actor)
+    // XState leaves the effects of an actor that broke running.
+    const { children } = entry.actor.getSnapshot() as unknown as MachineSnapshot
+    for (const child of Object.values(children)) {
+      if (child?.getSnapshot().status === 'active') child.send({ type: 'xstate.stop' })
+    }
   }
 
   /** Stops every actor and effect without a record: as if the process had ended. */

@@ -16,7 +16,7 @@ import { agentActions, type Said, type SupervisedRun, supervisorActions } from '
 import { actorOf, commandRun, commandTask } from './run-commands.ts'
 import type { RunPorts } from './run-ports.ts'
 import { RunProgress } from './run-progress.ts'
-import { isAgent, type RunProjection } from './run-projection.ts'
+import { type GivenUpRun, isAgent, type RunProjection } from './run-projection.ts'
 
 export interface RunHostOptions {
   readonly run: string
@@ -195,10 +195,21 @@ export class RunHost {
       this.actors.restore(kind, id, this.#logic[kind], host, this.#supplied(kind, id))
     } catch (error) {
       const reason = `Its record could not be read back: ${error instanceof Error ? error.message : String(error)}`
-      this.actors.forget(id)
-      if (kind === 'manager') this.#loseManager(reason, attempt)
-      else this.startAgent(id, { quarantined: { reason, attempt } })
+      this.#setAside(id, reason, attempt, host.snapshot?.['context'] as JsonObject | undefined)
     }
+  }
+
+  /** The actor is gone; its agent run may go on and is given up, its task is put before a person. */
+  #setAside(id: string, reason: string, attempt: number, context: JsonObject | undefined): void {
+    this.actors.forget(id)
+    const { ref, intentAt } = (context ?? {}) as Pick<GivenUpRun, 'ref' | 'intentAt'>
+    if (ref !== undefined || intentAt !== undefined) {
+      const given: GivenUpRun = { task: id, attempt, ...(ref === undefined ? { intentAt } : { ref }) }
+      this.#say().data['gaveUp'] = given
+      queueMicrotask(() => this.#options.ports.watchGivenUp(given))
+    }
+    if (id === MANAGER) this.#loseManager(reason, attempt)
+    else this.startAgent(id, { quarantined: { reason, attempt } })
   }
 
   /** Tells those who wait for the disk that it works again. */
@@ -289,18 +300,19 @@ export class RunHost {
   /** There is no actor left to say so: the record that ends the manager is made here. */
   #loseManager(reason: string, attempt: number): void {
     const from = this.projection.live.get(MANAGER)?.state ?? 'pending'
-    const data = { reason: `${reason}. The run goes on without it.` }
+    const data = { ...this.#said?.data, reason: `${reason}. The run goes on without it.` } as JsonObject
+    this.#said = undefined
     const rest = { task: MANAGER, attempt, event: 'quarantine', from, to: 'failed', data }
     this.append('transition', { kind: 'manager', id: MANAGER }, rest)
-    this.alert('quarantined', `manager: ${data.reason}`, MANAGER)
+    this.alert('quarantined', `manager: ${data['reason']}`, MANAGER)
   }
 
   #quarantine(actor: string, error: unknown): void {
     const reason = `Its actor broke: ${error instanceof Error ? error.message : String(error)}`
     const attempt = this.projection.live.get(actor)?.attempt ?? 1
-    this.actors.forget(actor)
-    if (actor === MANAGER) this.#loseManager(reason, attempt)
-    else if (isAgent(actor)) this.startAgent(actor, { quarantined: { reason, attempt } })
+    // What it said on the way to breaking belongs to no record.
+    this.#said = undefined
+    this.#setAside(actor, reason, attempt, this.actors.context(actor))
     this.checkEnd()
   }
 }

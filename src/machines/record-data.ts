@@ -1,7 +1,7 @@
 import type { AgentRunRef, Failure } from '../domain/backend.ts'
 import type { Json, JsonObject } from '../domain/json.ts'
 import type { PullRequest } from '../domain/report.ts'
-import type { ReportOutput, SettleOutput } from './effects.ts'
+import { failureOf, type ReportOutput, type SettleOutput } from './effects.ts'
 
 /** What a transition's record tells the outside, beside its states. All of it is JSON. */
 export interface TransitionData {
@@ -34,6 +34,7 @@ interface Described {
 interface CausingEvent {
   readonly type: string
   readonly output?: unknown
+  readonly error?: unknown
   readonly result?: Json
 }
 
@@ -43,6 +44,7 @@ export function describeTransition(context: Described, to: string, event: Causin
     ...(to === 'running' || to === 'running.deciding' || to === 'escalated.overdue' ? refData(context) : {}),
     ...(context.turn > 1 ? { turn: context.turn } : {}),
     ...(context.reason === undefined ? {} : { reason: context.reason }),
+    ...(to === 'pending' && event.type === 'xstate.error.actor.create' ? putBackData(event.error) : {}),
     ...(context.failure === undefined || !FAILING.has(to) ? {} : { failure: shortFailure(context.failure) }),
     ...(event.type === 'xstate.done.actor.report' ? { outcome: outcomeOf(event.output as ReportOutput) } : {}),
     ...(event.type === 'task.complete' ? { outcome: commandedOutcome(event.result ?? null) } : {}),
@@ -60,6 +62,12 @@ const FAILING = new Set([
   'failed',
   'skipped',
 ])
+
+/** Why a create was put back; what closed the whole account is said there, once. */
+function putBackData(error: unknown): TransitionData {
+  const { kind, message } = failureOf(error)
+  return kind === 'quota' || kind === 'auth' ? {} : { reason: message.slice(0, 1_000) }
+}
 
 const refData = (context: Described) => (context.ref === undefined ? {} : { ref: context.ref })
 

@@ -7,8 +7,8 @@ import type { Journal } from '../../src/host/journal.ts'
 import { createMemoryJournal } from '../../src/host/memory-journal.ts'
 import type { ResultStore } from '../../src/host/result-store.ts'
 import { RunProjection } from '../../src/host/run-projection.ts'
+import { createLimiter } from '../../src/limits/limiter.ts'
 import { SharedLimits } from '../../src/shared-limits.ts'
-import { createPassThroughLimiter } from '../support/pass-through-limiter.ts'
 import type { World } from './world.ts'
 
 /** What a process carries a run with. */
@@ -57,7 +57,7 @@ export function publicLines(lines: string[]): RunRecord[] {
 
 function carry(options: ProcessOptions, journal: Journal, projection: RunProjection): CarriedRun {
   const { world, workflow } = options
-  const limiter = options.limiter ?? createPassThroughLimiter()
+  const limiter = options.limiter ?? createLimiter({ clock: world.clock })
   const backend = world.backend()
   return new CarriedRun({
     run: RUN,

@@ -1,159 +1,25 @@
 import { describe, expect, it } from 'vitest'
-import type { AnyEventObject } from 'xstate'
-import type { HostPart } from '../../src/domain/record.ts'
 import { DurableActors, type ProvidedEffect } from '../../src/host/durable-actors.ts'
 import { createVirtualClock } from '../../src/host/virtual-clock.ts'
 import { agentMachine } from '../../src/machines/agent-machine.ts'
 import { managerMachine } from '../../src/machines/manager-machine.ts'
 import { supervisorMachine } from '../../src/machines/supervisor-machine.ts'
 import { type AgentState, agentEvents, agentInput, agentPaths } from '../machines/agent-events.ts'
-import { managerEvents, managerInput, managerPaths } from '../machines/manager-events.ts'
-import { latch, ScriptedActor, type ScriptedActorOptions, settled } from '../machines/scripted-actors.ts'
-import { supervisorPaths } from '../machines/supervisor-events.ts'
+import { managerInput, managerPaths } from '../machines/manager-events.ts'
+import {
+  type ActorCase,
+  latch,
+  reach,
+  ScriptedActor,
+  type ScriptedActorOptions,
+  settled,
+} from '../machines/scripted-actors.ts'
 
 const AGENT = { kind: 'agent', id: 'a', machine: agentMachine } as const
 const MANAGER = { kind: 'manager', id: 'manager', machine: managerMachine } as const
-const SUPERVISOR = { kind: 'supervisor', id: 'supervisor', machine: supervisorMachine } as const
-
-interface Case {
-  readonly actor: ScriptedActorOptions
-  readonly input: object
-  readonly events: readonly AnyEventObject[]
-}
-const FINAL = /^(completed|failed|cancelled|skipped)$/
-const cases: (readonly [string, Case])[] = [
-  ...Object.entries(agentPaths).map(
-    ([state, { policy, events }]) =>
-      [`an agent in ${state}`, { actor: AGENT, input: agentInput(policy), events }] as const,
-  ),
-  ...Object.entries(managerPaths).map(
-    ([state, events]) => [`the manager in ${state}`, { actor: MANAGER, input: managerInput(), events }] as const,
-  ),
-  ...Object.entries(supervisorPaths).map(
-    ([state, events]) =>
-      [`the supervisor in ${state}`, { actor: SUPERVISOR, input: { run: 'run_1' }, events }] as const,
-  ),
-].filter(([name]) => !FINAL.test(name.replace(/.* /, '')))
-
-async function reach(
-  { actor, input, events }: Case,
-  options: Partial<ScriptedActorOptions> = {},
-): Promise<ScriptedActor> {
-  const scripted = new ScriptedActor({ ...actor, ...options })
-  await scripted.start(input)
-  for (const event of events) await scripted.apply(event)
-  return scripted
-}
-
-/** What each effect answers on the way to a good end. */
-const answers: Readonly<Record<string, AnyEventObject>> = {
-  acquireSlots: agentEvents.slots.done,
-  createAgentRun: agentEvents.create.done,
-  reconcileAgentRun: agentEvents.reconcile.found,
-  watchAgentRun: agentEvents.watch.complete,
-  readReport: agentEvents.report.done,
-  diagnoseFailure: agentEvents.diagnose.retryable,
-  awaitNews: managerEvents.news.last,
-  promptAgentRun: managerEvents.prompt.done,
-}
-const commands: readonly AnyEventObject[] = [
-  { type: 'task.complete', result: 'Done by hand' },
-  { type: 'run.begin' },
-  { type: 'run.continue' },
-  { type: 'graph.settled', outcome: 'completed' },
-  { type: 'run.idle' },
-]
-
-/** Brings an actor to its end; what it records on the way, and when it ends. */
-async function finish(scripted: ScriptedActor, id: string): Promise<{ records: unknown[]; endedAt: number }> {
-  const before = scripted.records.length
-  while (scripted.actors.has(id)) await scripted.apply(nextEvent(scripted, id))
-  const records = scripted.records.slice(before).map(({ host: _host, ...record }) => record)
-  return { records, endedAt: scripted.clock.now() }
-}
-
-function nextEvent(scripted: ScriptedActor, id: string): AnyEventObject {
-  const owed = scripted.open().at(-1)
-  const [timer] = scripted.actors.hostPart(id)?.timers ?? []
-  if (owed === undefined) {
-    const command = timer === undefined ? commands.find((one) => scripted.actors.can(id, one)) : undefined
-    return command ?? { type: String(timer?.[1]['type']) }
-  }
-  if (owed.src !== 'settleAgentRun') return answers[owed.src] ?? { type: '' }
-  return scripted.actors.state(id) === 'cancelling' ? agentEvents.settle.stopped : agentEvents.stop.stopped
-}
-
-const owedBy = (scripted: ScriptedActor) => scripted.open().map(({ src, input }) => ({ src, input }))
-
-describe.each(cases)('%s', (_, one) => {
-  const { id } = one.actor
-
-  it('reaches the same end after a stop and a restore', async () => {
-    const control = await reach(one)
-    await control.clock.advance(1_200)
-    const expected = await finish(control, id)
-
-    const stopped = await reach(one)
-    await stopped.clock.advance(700)
-    const { clock, last } = stopped
-    stopped.close()
-    const restored = new ScriptedActor({ ...one.actor, clock })
-    await restored.restore(last.host)
-    await clock.advance(500)
-    expect(await finish(restored, id)).toEqual(expected)
-  })
-
-  it('owes after a restore what it owed before, and records nothing because of it (I12)', async () => {
-    const stopped = await reach(one)
-    const { last, clock } = stopped
-    const owed = owedBy(stopped)
-    stopped.close()
-    const restored = new ScriptedActor({ ...one.actor, clock })
-    await restored.restore(last.host)
-    expect(restored.records).toEqual([])
-    expect(restored.actions).toEqual([])
-    expect(restored.calls.map(({ src, input, restarted }) => ({ src, input, restarted }))).toEqual(
-      owed.map((effect) => ({ ...effect, restarted: true })),
-    )
-    expect(restored.actors.state(id)).toBe(last.to)
-    expect(JSON.stringify(restored.actors.hostPart(id))).toBe(JSON.stringify(last.host))
-  })
-})
 
 const RUNNING = { actor: AGENT, input: agentInput(), events: agentPaths['running.watching'].events } as const
 const runningAgent = (options: Partial<ScriptedActorOptions> = {}) => reach(RUNNING, options)
-
-describe('timers of a restored actor', () => {
-  async function restoreAfter(downtime: number): Promise<ScriptedActor> {
-    const stopped = await runningAgent()
-    const { clock, last } = stopped
-    stopped.close()
-    await clock.advance(downtime)
-    const restored = new ScriptedActor({ ...AGENT, clock })
-    await restored.restore(last.host)
-    return restored
-  }
-
-  it('fire after the time that remains, not after the whole', async () => {
-    const restored = await restoreAfter(3_000_000)
-    await restored.clock.advance(599_999)
-    expect(restored.records).toEqual([])
-    await restored.clock.advance(1)
-    expect(restored.last.to).toBe('escalated.overdue')
-  })
-
-  it('fire at once when they fell due in between', async () => {
-    const restored = await restoreAfter(9_000_000)
-    await restored.clock.advance(0)
-    expect(restored.last.to).toBe('escalated.overdue')
-  })
-
-  it('end with the state that armed them', async () => {
-    const restored = await restoreAfter(1_000)
-    await restored.apply(agentEvents.watch.complete)
-    expect(restored.clock.pending()).toBe(0)
-  })
-})
 
 describe('records', () => {
   it('are one a settled transition, counted per actor, the first without a state before', async () => {
@@ -223,7 +89,7 @@ describe('records', () => {
 
 describe('effects', () => {
   const owing = (state: AgentState) => ({ ...RUNNING, events: agentPaths[state].events })
-  const pastTheWrite: readonly (readonly [string, Case])[] = [
+  const pastTheWrite: readonly (readonly [string, ActorCase])[] = [
     ['createAgentRun', owing('creating.calling')],
     ['settleAgentRun', owing('cancelling')],
     ['promptAgentRun', { actor: MANAGER, input: managerInput(), events: managerPaths['running.prompting'] }],
@@ -336,35 +202,77 @@ describe('effects', () => {
   })
 })
 
-describe('a record that does not fit', () => {
-  const restore = async (change: (host: HostPart) => object) => {
-    const { last, clock } = await runningAgent()
-    const restored = new ScriptedActor({ ...AGENT, clock })
-    return restored.restore(change(last.host) as HostPart).then(
-      () => restored,
-      (error: unknown) => error,
-    )
+describe('an actor that breaks', () => {
+  /** A supervisor and an agent whose effects answer with `outputs`, by name. */
+  async function beside(outputs: Readonly<Record<string, unknown>>, actions: object = {}) {
+    const records: string[] = []
+    const quarantined: unknown[] = []
+    const aborted: string[] = []
+    const actors = new DurableActors({
+      clock: createVirtualClock(),
+      onTransition: ({ id, to }) => records.push(`${id}: ${to}`),
+      durable: () => Promise.resolve(),
+      gate: Promise.resolve(),
+    })
+    const effect = (name: string): ProvidedEffect => ({
+      writes: false,
+      run: (_input, { signal }) => {
+        signal.addEventListener('abort', () => aborted.push(name))
+        const output = outputs[name]
+        if (output instanceof Error || failureLike(output)) return Promise.reject(output)
+        return name in outputs ? Promise.resolve(output) : new Promise(() => {})
+      },
+    })
+    const quarantine = (_: unknown, params: unknown) => quarantined.push(params)
+    const supervisor = actors.provide(supervisorMachine, {}, { quarantine })
+    const names = Object.keys(agentMachine.implementations.actors)
+    const agent = actors.provide(agentMachine, Object.fromEntries(names.map((name) => [name, effect(name)])), actions)
+    actors.start('supervisor', 'supervisor', supervisor, { run: 'run_1' })
+    actors.start('agent', 'a', agent, agentInput())
+    actors.start('agent', 'b', agent, agentInput({}, { task: 'b' }))
+    await settled()
+    return { actors, records, quarantined, aborted }
   }
+  const failureLike = (value: unknown) => typeof value === 'object' && value !== null && 'retryable' in value
 
-  it.each([
-    [
-      'whose state does not exist any more',
-      (host: HostPart) => ({ ...host, snapshot: { ...host.snapshot, value: 'sleeping' } }),
-    ],
-    ['without a snapshot', ({ v, n }: HostPart) => ({ v, n })],
-    ['without a context', (host: HostPart) => ({ ...host, snapshot: { value: host.snapshot?.['value'] } })],
-    ['whose effect does not exist any more', (host: HostPart) => ({ ...host, owed: { watch: ['watchTheSky', {}] } })],
-    ['that does not name what its state owes', ({ owed: _owed, ...host }: HostPart) => host],
-  ])('is refused: %s', async (_, change) => {
-    expect(await restore(change)).toBeInstanceOf(Error)
+  it('in a guard takes neither the supervisor nor its siblings down', async () => {
+    const { create, slots } = agentEvents
+    const outputs = {
+      acquireSlots: slots.done.output,
+      createAgentRun: create.uncertain.error,
+      reconcileAgentRun: undefined,
+    }
+    const { actors, quarantined, records } = await beside(outputs)
+    expect(quarantined.map((params) => (params as { actor: string }).actor)).toEqual(['a', 'b'])
+    expect(actors.state('supervisor')).toBe('starting')
+    expect(records.filter((record) => record.startsWith('a'))).toEqual([
+      'a: pending',
+      'a: creating',
+      'a: creating.reconciling',
+    ])
   })
 
-  it('leaves the id free for another actor', async () => {
-    const { last, clock } = await runningAgent()
-    const actor = new ScriptedActor({ ...AGENT, clock })
-    await expect(actor.restore({ ...last.host, snapshot: { value: 'sleeping', context: {} } })).rejects.toThrow()
-    actor.actors.forget('a')
-    await actor.start(agentInput({}, { quarantined: { reason: 'unreadable', attempt: 1 } }))
-    expect(actor.records.map(({ to }) => to)).toEqual(['escalated'])
+  it('in an action is told to the supervisor with its error, and makes no record', async () => {
+    const broken = new Error('the limiter is broken')
+    const releaseSlots = (_: unknown, { task }: { task: string }) => {
+      if (task === 'a') throw broken
+    }
+    const { actors, quarantined, records } = await beside({}, { releaseSlots })
+    for (const task of ['a', 'b']) actors.send(task, { type: 'task.skip' })
+    expect(quarantined).toEqual([{ actor: 'a', error: broken }])
+    expect(records).toEqual(['supervisor: starting', 'a: pending', 'b: pending', 'b: skipped'])
+  })
+
+  it('has its effects stopped when it is forgotten, and leaves its id to another', async () => {
+    const releaseSlots = () => {
+      throw new Error('the limiter is broken')
+    }
+    const { actors, aborted } = await beside(
+      { acquireSlots: agentEvents.slots.done.output, createAgentRun: agentEvents.create.done.output },
+      { releaseSlots },
+    )
+    actors.send('a', { type: 'task.skip' })
+    actors.forget('a')
+    expect([actors.has('a'), aborted.filter((name) => name === 'watchAgentRun')]).toEqual([false, ['watchAgentRun']])
   })
 })

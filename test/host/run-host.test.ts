@@ -1,118 +1,353 @@
 import { describe, expect, it } from 'vitest'
 import type { CarriedRun } from '../../src/carried-run.ts'
-import type { Json } from '../../src/domain/json.ts'
+import type { CommandReply } from '../../src/domain/command.ts'
+import { CommandRefusedError, DataFolderError } from '../../src/domain/errors.ts'
 import type { JournalRecord } from '../../src/domain/record.ts'
-import { chances } from '../../src/domain/seed.ts'
 import { createMemoryJournal } from '../../src/host/memory-journal.ts'
 import { createVirtualClock } from '../../src/host/virtual-clock.ts'
+import { createLimiter } from '../../src/limits/limiter.ts'
 import { defineWorkflow } from '../../src/workflow/define.ts'
-import { beginRun, readLines, restoreRun } from '../actors/process.ts'
+import { HeldJournal } from '../actors/held-journal.ts'
+import { beginRun, type ProcessOptions, readLines, restoreRun } from '../actors/process.ts'
 import { World, type WorldScript } from '../actors/world.ts'
 
-const workflow = defineWorkflow({
-  name: 'feature',
-  defaults: { backend: 'codegen' },
-  manager: { prompt: 'Look after it', reportEvery: '15s', timeout: '5m' },
-  tasks: {
-    plan: { prompt: 'Plan it', output: { type: 'object' } },
-    execute: { prompt: 'Do {{ item }}', needs: ['plan'], forEach: 'tasks.plan.output.tasks' },
-    review: { prompt: 'Review it', needs: ['execute'], if: 'tasks.execute.failed == 0' },
-  },
-})
-const script: WorldScript = {
-  returns: ({ task }): Json => (task === 'plan' ? { tasks: ['one', 'two'] } : null),
-  worksFor: ({ task }, turn) => (task === 'manager' ? 3_000 + turn : task === 'execute[1]' ? 17_000 : 10_000),
-}
+type Definition = Parameters<typeof defineWorkflow>[0]
+const two = (rest: Partial<Definition> = {}) =>
+  defineWorkflow({
+    name: 'two',
+    defaults: { backend: 'codegen' },
+    tasks: { a: { prompt: 'Do a' }, b: { prompt: 'Do b', needs: ['a'] }, other: { prompt: 'Do something else' } },
+    ...rest,
+  })
 
-const ALL = 44
-
-/** What a run came to, whichever way it went. */
-function outcomeOf({ host }: CarriedRun): object {
-  const settled = [...host.projection.settled].map(([id, { status, result, output, attempt }]) => [
-    id,
-    { status, result, output, attempt },
-  ])
-  const manager = host.projection.live.get('manager')?.state
-  return { status: host.status, manager, settled: Object.fromEntries(settled) }
-}
-
-/** A world in which a run is begun, and killed once `cut` records are durable. */
-async function runUntil(cut: number): Promise<{ world: World; lines: string[]; carried: CarriedRun }> {
+/** A run in a world of its own, and its durable records. */
+function begin(
+  workflow = two(),
+  script: WorldScript = {},
+  rest: Partial<ProcessOptions> = {},
+): { world: World; run: CarriedRun; lines: string[] } {
   const world = new World(createVirtualClock(), script)
   const lines: string[] = []
-  const journal = createMemoryJournal(lines)
-  const carried = beginRun({ world, workflow, journal })
-  journal.onCommit(() => {
-    if (journal.lastSeq >= cut) carried.close()
-  })
-  await world.clock.runUntil(() => carried.host.ended || carried.host.closed)
-  carried.close()
-  lines.splice(cut)
-  return { world, lines, carried }
+  const run = beginRun({ world, workflow, journal: createMemoryJournal(lines), ...rest })
+  return { world, run, lines }
 }
 
-describe('a run that is killed after any record', () => {
-  const cuts = Array.from({ length: ALL }, (_, i) => i + 1)
-  const downtimes = [0, 700, 30_000]
+const stateOf = (run: CarriedRun, task: string) =>
+  run.host.actors.state(task) ?? run.host.projection.settled.get(task)?.status
+const transitionsOf = (lines: string[], id: string) =>
+  readLines(lines).flatMap(({ type, actor, to }) => (type === 'transition' && actor.id === id ? [to] : []))
+const seconds = (n: number) => n * 1_000
 
-  it('has as many records as are cut here', async () => {
-    const { lines, carried } = await runUntil(1_000)
-    expect([lines.length, carried.host.status]).toEqual([ALL, 'completed'])
+describe('what leaves the process', () => {
+  /** The record that owes a write, as `create run_1/a/1` names it. */
+  const owes = (write: string) => (record: JournalRecord) => {
+    const [verb, key = ''] = write.split(' ')
+    const [, task, attempt, turn] = key.split('/')
+    const states = { create: /^creating$/, prompt: /^running\.prompting$/, cancel: /^(cancelling|running\.stopping)$/ }
+    const isIts =
+      record.task === task && record.attempt === Number(attempt) && states[verb as 'create'].test(record.to ?? '')
+    return isIts && (turn === undefined || record.data?.['turn'] === Number(turn))
+  }
+
+  it('leaves only after the record that owes it is durable, however slow the disk (I3)', async () => {
+    const journal = new HeldJournal()
+    const early: string[] = []
+    const writes: string[] = []
+    const onWrite = (write: string) => {
+      writes.push(write)
+      if (!journal.records.some(owes(write))) early.push(write)
+    }
+    const workflow = two({ manager: { prompt: 'Look after it', reportEvery: '1s' } })
+    const { world, run } = begin(workflow, { onWrite }, { journal })
+    const commitSoon = () => {
+      journal.commit()
+      if (!run.host.ended) world.clock.setTimeout(commitSoon, 700)
+    }
+    commitSoon()
+    await world.clock.runUntil(() => run.host.ended)
+    expect(early).toEqual([])
+    expect(new Set(writes)).toEqual(
+      new Set(
+        ['manager', 'a', 'b', 'other']
+          .map((task) => `create run_1/${task}/1`)
+          .concat(['prompt run_1/manager/1/2', 'prompt run_1/manager/1/3']),
+      ),
+    )
   })
 
-  it.each(cuts)('comes to the same end, with nothing lost and nothing created or told twice: %i', async (cut) => {
-    const { carried: whole, world: untouched } = await runUntil(1_000)
-    const { world, lines } = await runUntil(cut)
-    expect(lines.length).toBe(cut)
-    await world.clock.advance(downtimes[cut % downtimes.length] ?? 0)
-    const restored = restoreRun({ world, workflow }, lines)
-    await world.clock.runUntil(() => restored.host.ended)
+  it('does not leave while nothing becomes durable', async () => {
+    const journal = new HeldJournal()
+    const { world } = begin(two(), {}, { journal })
+    await world.clock.advance(seconds(3_600))
+    expect(world.creations).toEqual(new Map())
+    journal.commit()
+    await world.clock.advance(seconds(1))
+    expect(world.creations).toEqual(
+      new Map([
+        ['run_1/a/1', 1],
+        ['run_1/other/1', 1],
+      ]),
+    )
+  })
+
+  it('never leaves when the journal has failed, and leaves once after it was repaired', async () => {
+    const journal = new HeldJournal()
+    const { world, run } = begin(two(), {}, { journal })
     await world.clock.advance(0)
-    expect(outcomeOf(restored)).toEqual(outcomeOf(whole))
-    expect(world.creations).toEqual(untouched.creations)
-    expect(new Set(world.prompts.values())).toEqual(new Set([1]))
-    const records = readLines(lines)
-    expect(records.map(({ seq }) => seq)).toEqual(records.map((_, i) => i + 1))
-    expect(ownSequences(records)).toEqual(ownSequences(records).map((ns) => ns.map((_, i) => i + 1)))
+    journal.fail(new DataFolderError('full', 'somewhere', 'The disk is full.'))
+    await world.clock.advance(seconds(3_600))
+    expect(world.creations).toEqual(new Map())
+    await journal.retry()
+    run.host.repaired()
+    await world.clock.advance(seconds(1))
+    expect([...world.creations.values()]).toEqual([1, 1])
   })
 })
 
-describe('a run whose process is killed again and again', () => {
-  it.each([1, 2, 3, 4, 5])(
-    'still comes to its end, with nothing lost and nothing created or told twice: seed %i',
-    async (seed) => {
-      const { carried: whole, world: untouched } = await runUntil(1_000)
-      const { world, lines } = await runUntil(1)
-      const random = chances(seed, 'kills')
-      let last: CarriedRun | undefined
-      for (let kills = 0; last?.host.status !== 'completed' && kills < 200; kills++) {
-        last = await restoreUntil(world, lines, 1 + Math.floor(random() * 8))
-      }
-      expect(last === undefined ? undefined : outcomeOf(last)).toEqual(outcomeOf(whole))
-      expect(world.creations).toEqual(untouched.creations)
-      expect(new Set(world.prompts.values())).toEqual(new Set([1]))
-    },
-  )
+describe('commands', () => {
+  it('are refused with what is legal', async () => {
+    const { world, run } = begin()
+    await world.clock.advance(seconds(1))
+    const refused = [
+      run.host.command({ type: 'continue' }),
+      run.host.commandTask('a', { type: 'adopt' }),
+      run.host.commandTask('b', { type: 'skip' }),
+      run.host.commandTask('nobody', { type: 'skip' }),
+    ]
+    const messages = await Promise.all(refused.map((command) => command.then(String, (error: unknown) => error)))
+    expect(messages).toEqual([
+      new CommandRefusedError('run_1', 'continue', 'running', ['pause', 'cancel']),
+      new CommandRefusedError('run_1 a', 'adopt', 'running', ['retry', 'complete', 'skip', 'fail', 'wait']),
+      new CommandRefusedError('run_1 b', 'skip', 'waiting', []),
+      new CommandRefusedError('run_1 nobody', 'skip', 'waiting', []),
+    ])
+  })
 
-  /** Restores, and kills once so many more records are durable. */
-  async function restoreUntil(world: World, lines: string[], more: number): Promise<CarriedRun> {
-    const cut = lines.length + more
-    const journal = createMemoryJournal(lines)
-    const carried = restoreRun({ world, workflow, journal }, lines)
-    journal.onCommit(() => {
-      if (lines.length >= cut || carried.host.ended) carried.close()
+  it('answer with the record that they caused, once it is durable', async () => {
+    const journal = new HeldJournal()
+    const { world, run } = begin(two(), {}, { journal })
+    for (let ms = 0; ms <= 1_000; ms += 100) {
+      journal.commit()
+      await world.clock.advance(100)
+    }
+    const replies: CommandReply[] = []
+    const commanding = run.host.commandTask('other', { type: 'skip' }).then((reply) => void replies.push(reply))
+    await world.clock.advance(seconds(60))
+    expect(replies).toEqual([])
+    journal.commit()
+    await commanding
+    const { seq } = journal.records.find(({ to }) => to === 'skipped') ?? { seq: 0 }
+    expect(replies).toEqual([{ run: 'run_1', task: 'other', seq, state: 'skipped' }])
+  })
+
+  it('are refused to a task whose create may be under way', async () => {
+    const { world, run } = begin()
+    await world.clock.advance(0)
+    await expect(run.host.commandTask('a', { type: 'skip' })).rejects.toThrow(CommandRefusedError)
+  })
+
+  it('complete a task by hand: what needs it starts', async () => {
+    const { world, run, lines } = begin()
+    await world.clock.advance(seconds(1))
+    const reply = await run.host.commandTask('a', { type: 'complete', result: { by: 'hand' } })
+    expect(reply).toEqual({ run: 'run_1', task: 'a', seq: reply.seq, state: 'completed' })
+    expect(readLines(lines).find(({ seq }) => seq === reply.seq)?.data).toEqual({
+      gaveUp: {
+        task: 'a',
+        attempt: 1,
+        ref: { backend: 'world', id: 'run_1/a/1#1', url: 'https://agents.invalid/run_1/a/1' },
+      },
+      outcome: { result: '{"by":"hand"}', output: { by: 'hand' }, pullRequests: [] },
     })
-    await world.clock.runUntil(() => carried.host.closed)
-    lines.splice(cut)
-    return carried
-  }
+    await world.clock.runUntil(() => run.host.ended)
+    expect([run.host.status, stateOf(run, 'b')]).toEqual(['completed', 'completed'])
+  })
+
+  it('pause: what runs ends, nothing new is created until the run goes on', async () => {
+    const { world, run } = begin()
+    await world.clock.advance(seconds(1))
+    expect(await run.host.command({ type: 'pause' })).toEqual({ run: 'run_1', seq: 11, state: 'paused' })
+    await world.clock.advance(seconds(3_600))
+    expect([stateOf(run, 'a'), stateOf(run, 'b'), world.creations.has('run_1/b/1')]).toEqual([
+      'completed',
+      'pending',
+      false,
+    ])
+    await run.host.command({ type: 'continue' })
+    await world.clock.runUntil(() => run.host.ended)
+    expect(run.host.status).toBe('completed')
+  })
+
+  it('cancel: stops what runs and starts nothing more, not even what always runs', async () => {
+    const workflow = two({
+      tasks: {
+        a: { prompt: 'Do a' },
+        cleanUp: { prompt: 'Clean up', needs: ['a'], if: 'always' },
+        checked: { prompt: 'Check', needs: ['a'], if: "tasks.a.status == 'cancelled'" },
+      },
+    })
+    const { world, run } = begin(workflow)
+    await world.clock.advance(seconds(1))
+    await run.host.command({ type: 'cancel' })
+    await world.clock.runUntil(() => run.host.ended)
+    await world.clock.advance(seconds(3_600))
+    expect([run.host.status, stateOf(run, 'a'), [...world.creations.keys()]]).toEqual([
+      'cancelled',
+      'cancelled',
+      ['run_1/a/1'],
+    ])
+  })
+
+  it('cancel: settles a create that is under way first', async () => {
+    const { world, run } = begin()
+    await world.clock.advance(50)
+    await run.host.command({ type: 'cancel' })
+    await world.clock.runUntil(() => run.host.ended)
+    expect([...world.creations.values()]).toEqual([1, 1])
+    expect(run.host.projection.settled.get('a')?.reason).toBe('Stopped https://agents.invalid/run_1/a/1')
+  })
 })
 
-/** The host's own sequence of each actor. */
-function ownSequences(records: readonly JournalRecord[]): number[][] {
-  const byActor = new Map<string, number[]>()
-  for (const { actor, host } of records) {
-    if (host !== undefined) byActor.set(actor.id, [...(byActor.get(actor.id) ?? []), host.n])
+describe('a budget', () => {
+  it('is not exceeded by what is granted at one instant (I10)', async () => {
+    const tasks = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((id) => [id, { prompt: `Do ${id}` }]))
+    const { world, run } = begin(two({ budget: { agentRuns: 2 }, tasks }))
+    await world.clock.advance(seconds(60))
+    expect([world.creations.size, run.host.status, run.host.reason?.message]).toEqual([
+      2,
+      'paused',
+      'The budget of 2 agent runs is used up',
+    ])
+    await run.host.command({ type: 'continue', budget: { agentRuns: 3 } })
+    await world.clock.runUntil(() => run.host.ended)
+    expect([world.creations.size, run.host.status]).toEqual([5, 'completed'])
+  })
+})
+
+describe('an actor that breaks', () => {
+  const breakOnce = (holder: string, world: World) => {
+    const limiter = createLimiter({ clock: world.clock })
+    const release = limiter.release.bind(limiter)
+    let broken = false
+    limiter.release = (name, caps) => {
+      if (name !== holder || broken) return release(name, caps)
+      broken = true
+      throw new Error('the limiter is broken')
+    }
+    return limiter
   }
-  return [...byActor.values()]
-}
+
+  it('is put before a person with the reason; the rest of the run goes on', async () => {
+    const world = new World(createVirtualClock())
+    const lines: string[] = []
+    const options = {
+      world,
+      workflow: two(),
+      journal: createMemoryJournal(lines),
+      limiter: breakOnce('run_1/a/1', world),
+    }
+    const run = beginRun(options)
+    await world.clock.advance(seconds(60))
+    expect([stateOf(run, 'a'), stateOf(run, 'other'), run.host.status]).toEqual(['escalated', 'completed', 'running'])
+    expect(transitionsOf(lines, 'a')).toEqual(['pending', 'creating', 'running', 'reporting', 'escalated'])
+    const message = 'Its actor broke: the limiter is broken'
+    const alerts = readLines(lines).filter(({ type }) => type === 'alert')
+    expect(alerts.map(({ task, data }) => [task, data])).toEqual([['a', { code: 'escalated', message }]])
+    await run.host.commandTask('a', { type: 'complete', result: 'by hand' })
+    await world.clock.runUntil(() => run.host.ended)
+    expect(run.host.status).toBe('completed')
+  })
+
+  it('leaves its agent run to be watched to its end', async () => {
+    const world = new World(createVirtualClock())
+    const lines: string[] = []
+    const options = {
+      world,
+      workflow: two(),
+      journal: createMemoryJournal(lines),
+      limiter: breakOnce('run_1/a/1', world),
+    }
+    const run = beginRun(options)
+    await world.clock.advance(seconds(1))
+    await run.host.commandTask('a', { type: 'retry' })
+    expect([...run.host.projection.givenUp.keys()]).toEqual(['run_1/a/1'])
+    expect(stateOf(run, 'a')).toBe('escalated')
+    await world.clock.advance(seconds(60))
+    expect([...run.host.projection.givenUp.keys()]).toEqual([])
+  })
+
+  it('is only said when it is the manager: the run goes on without it', async () => {
+    const world = new World(createVirtualClock())
+    const workflow = two({ manager: { prompt: 'Look after it' } })
+    const lines: string[] = []
+    const options = {
+      world,
+      workflow,
+      journal: createMemoryJournal(lines),
+      limiter: breakOnce('run_1/manager/1', world),
+    }
+    const run = beginRun(options)
+    await world.clock.runUntil(() => run.host.ended)
+    expect([run.host.status, run.host.projection.live.get('manager')?.state]).toEqual(['completed', 'failed'])
+    const alerts = readLines(lines).filter(({ type }) => type === 'alert')
+    const message = 'manager: Its actor broke: the limiter is broken. The run goes on without it.'
+    expect(alerts.map(({ data }) => data)).toEqual([{ code: 'quarantined', message }])
+  })
+})
+
+describe('a record that cannot be restored', () => {
+  /** Kills a run after `ms` and damages the last record of `task`. */
+  async function restoreDamaged(task: string, ms: number, workflow = two()) {
+    const { world, run, lines } = begin(workflow)
+    await world.clock.advance(ms)
+    run.close()
+    const records = readLines(lines)
+    const last = records.findLast(({ actor, host }) => actor.id === task && host !== undefined)
+    const damaged: string[] = []
+    const journal = createMemoryJournal(damaged)
+    for (const record of records) {
+      const host = {
+        ...record.host,
+        v: 1 as const,
+        n: record.host?.n ?? 0,
+        snapshot: { value: 'sleeping', context: record.host?.snapshot?.['context'] ?? null },
+      }
+      journal.append(record === last ? { ...record, host } : record)
+    }
+    await world.clock.advance(0)
+    return { world, lines: damaged, run: restoreRun({ world, workflow }, damaged) }
+  }
+
+  it('puts its task before a person; the rest of the run goes on', async () => {
+    const { world, run, lines } = await restoreDamaged('a', seconds(1))
+    await world.clock.advance(seconds(60))
+    expect([stateOf(run, 'a'), stateOf(run, 'other'), run.host.status]).toEqual(['escalated', 'completed', 'running'])
+    const reason = "Its record could not be read back: State 'sleeping' does not exist on 'agent'"
+    expect(readLines(lines).findLast(({ to }) => to === 'escalated')?.data?.['reason']).toBe(reason)
+    await run.host.commandTask('a', { type: 'skip' })
+    await world.clock.runUntil(() => run.host.ended)
+    expect([run.host.status, stateOf(run, 'b')]).toEqual(['completed', 'skipped'])
+  })
+
+  it('loses no agent run: it is watched to its end (I2)', async () => {
+    const { world, run } = await restoreDamaged('a', seconds(1))
+    expect([...run.host.projection.givenUp.keys()]).toEqual(['run_1/a/1'])
+    await world.clock.advance(seconds(60))
+    expect([...run.host.projection.givenUp.keys()]).toEqual([])
+    await run.host.commandTask('a', { type: 'retry' })
+    await world.clock.runUntil(() => run.host.ended)
+    expect([run.host.status, world.creations.get('run_1/a/2')]).toEqual(['completed', 1])
+  })
+
+  it('takes the manager out of the run, and says so', async () => {
+    const workflow = two({ manager: { prompt: 'Look after it' } })
+    const { world, run, lines } = await restoreDamaged('manager', seconds(1), workflow)
+    await world.clock.runUntil(() => run.host.ended)
+    expect([run.host.status, run.host.projection.live.get('manager')?.state]).toEqual(['completed', 'failed'])
+    const reason = "Its record could not be read back: State 'sleeping' does not exist on 'manager'"
+    const alerts = readLines(lines).filter(({ type }) => type === 'alert')
+    expect(alerts.map(({ data }) => data)).toEqual([
+      { code: 'quarantined', message: `manager: ${reason}. The run goes on without it.` },
+    ])
+  })
+})

@@ -138,6 +138,24 @@ export class ScriptedActor {
   }
 }
 
+/** An actor and the events that bring it to a state. */
+export interface ActorCase {
+  readonly actor: ScriptedActorOptions
+  readonly input: object
+  readonly events: readonly AnyEventObject[]
+}
+
+/** The actor after its events. */
+export async function reach(
+  { actor, input, events }: ActorCase,
+  options: Partial<ScriptedActorOptions> = {},
+): Promise<ScriptedActor> {
+  const scripted = new ScriptedActor({ ...actor, ...options })
+  await scripted.start(input)
+  for (const event of events) await scripted.apply(event)
+  return scripted
+}
+
 /** Something that holds others back until it is opened. */
 export interface Latch {
   readonly opened: Promise<void>

@@ -178,8 +178,8 @@ export class PollLoop {
     // One page may be bad for reasons of its own; the others go on until a second call in a row fails.
     const isGeneral = details?.kind === 'limit' || details?.kind === 'auth' || this.failures > 1
     if (isGeneral) this.notBefore = Math.max(now + delay, details?.notBefore ?? 0)
-    // Whoever reads for itself now learns why, and can say so.
-    if (this.failures === (details?.kind === 'auth' ? 1 : TELLING_FAILURES)) target.hint()
+    // Whoever reads for itself now learns why, and can say so; what was seen a moment ago may still be taken for the answer.
+    if (details?.kind === 'auth' || this.failures === TELLING_FAILURES) target.hint()
   }
 
   private affectedBy(target: WatchedRun, request: PollRequest, now: number): readonly WatchedRun[] {

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest'
+import { askPerson } from '../../src/cli/ask-person.ts'
+import { parseRaises } from '../../src/cli/continue.ts'
+import type { Orchestrator } from '../../src/domain/orchestration.ts'
+import type { RunView, TaskView } from '../../src/domain/views.ts'
+
+const escalated: TaskView = {
+  task: 'spec',
+  state: 'escalated',
+  attempt: 1,
+  attempts: [],
+  pullRequests: [],
+  why: 'The agent run ended with ERROR',
+  commands: ['retry', 'complete', 'skip', 'fail'],
+}
+const view: RunView = {
+  run: 'run_1',
+  name: 'one',
+  status: 'running',
+  standIn: true,
+  startedAt: '2026-01-01T00:00:00.000Z',
+  seq: 9,
+  inputs: {},
+  tasks: [escalated],
+  counts: { escalated: 1 },
+  alerts: [],
+  commands: ['pause', 'cancel'],
+}
+
+/** Answers the questions one after the other, and notes what was asked and what was told. */
+function dialogue(shown: RunView, answers: (string | undefined)[]) {
+  const told: unknown[] = []
+  const asked: string[] = []
+  const orchestrator = {
+    view: () => shown,
+    command: async (run: string, command: object) => void told.push([run, command]),
+    commandTask: async (run: string, task: string, command: object) => void told.push([run, task, command]),
+  } as unknown as Orchestrator
+  const question = async (prompt: string) => {
+    asked.push(prompt)
+    return answers.shift()
+  }
+  return { told, asked, ask: () => askPerson(orchestrator, 'run_1', question) }
+}
+
+describe('asking the person at the terminal', () => {
+  it('says what waits and why, and passes the answer on', async () => {
+    const { told, asked, ask } = dialogue(view, ['ret'])
+    expect(await ask()).toBe(true)
+    expect(told).toEqual([['run_1', 'spec', { type: 'retry' }]])
+    expect(asked[0]?.split('\n').slice(1)).toEqual([
+      'spec is escalated: The agent run ended with ERROR',
+      '  retry     a new attempt by a new agent',
+      '  complete  take a result that you give',
+      '  skip      leave it out, with what depends on it',
+      '  fail      let it fail',
+      '  leave     end this command; nothing is lost',
+      '> ',
+    ])
+  })
+
+  it('asks for the result of a task that is to be completed', async () => {
+    const { told, ask } = dialogue(view, ['c', 'all done'])
+    expect(await ask()).toBe(true)
+    expect(told).toEqual([['run_1', 'spec', { type: 'complete', result: 'all done' }]])
+  })
+
+  it('asks again when the answer is none of those offered', async () => {
+    const { told, asked, ask } = dialogue(view, ['', 'adopt', 'x', 'skip'])
+    expect(await ask()).toBe(true)
+    expect(told).toEqual([['run_1', 'spec', { type: 'skip' }]])
+    expect(asked.slice(1)).toEqual(['> ', '> ', '> '])
+  })
+
+  it('leaves everything as it is when the person leaves', async () => {
+    for (const answer of ['leave', undefined]) {
+      const { told, ask } = dialogue(view, [answer])
+      expect(await ask()).toBe(false)
+      expect(told).toEqual([])
+    }
+  })
+
+  it('lets a paused run go on', async () => {
+    const paused: RunView = {
+      ...view,
+      status: 'paused',
+      reason: 'quota used up',
+      tasks: [],
+      commands: ['continue', 'cancel'],
+    }
+    const { told, ask } = dialogue(paused, ['co'])
+    expect(await ask()).toBe(true)
+    expect(told).toEqual([['run_1', { type: 'continue' }]])
+  })
+})
+
+describe('raising a budget', () => {
+  it('reads numbers and durations', () => {
+    expect(parseRaises(['agentRuns=+20', 'duration=+1h', 'agentRuns=+1'])).toEqual({
+      agentRuns: 21,
+      duration: 3_600_000,
+    })
+  })
+
+  it('refuses what is no raise, all at once', () => {
+    expect(() => parseRaises(['agentRuns=20', 'cost=+1'])).toThrow(/agentRuns=20[\s\S]*cost=\+1/)
+  })
+})

@@ -40,7 +40,7 @@ export function buildRunView(workflow: Workflow, facts: RunFacts, live?: LiveKno
     tasks,
     ...(manager === undefined ? {} : { manager: { ...taskView(manager, undefined, facts, live), commands: [] } }),
     counts: Object.fromEntries(counts),
-    alerts: facts.alerts,
+    alerts: [...facts.alerts],
     commands: legalRunCommands(facts.status),
   }
 }

@@ -4,11 +4,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { it } from 'vitest'
+import { it, vi } from 'vitest'
 import { openDataFolderReader } from '../../src/data-folder-reader.ts'
 import { findMark, formatKey } from '../../src/domain/ids.ts'
 import type { RunRecord } from '../../src/domain/record.ts'
 import type { RunView } from '../../src/domain/views.ts'
+
+// Each test starts several processes, and shares two cores with the rest of the suite.
+vi.setConfig({ testTimeout: 90_000 })
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const OURS = /^(CODEGEN_|TROUPE_)/

@@ -36,52 +36,67 @@ function outcomeOf({ host }: CarriedRun): object {
   return { status: host.status, manager, settled: Object.fromEntries(settled) }
 }
 
-/** A world in which a run is begun, and killed once `cut` records are durable. */
-async function runUntil(cut: number): Promise<{ world: World; lines: string[]; carried: CarriedRun }> {
+/**
+ * A world in which a run is begun, and killed once `cut` records are durable: at that instant, or `later` ms after it, when what
+ * had left may have arrived and the answer has not.
+ */
+async function runUntil(cut: number, later?: number): Promise<{ world: World; lines: string[]; carried: CarriedRun }> {
   const world = new World(createVirtualClock(), script)
   const lines: string[] = []
   const journal = createMemoryJournal(lines)
   const carried = beginRun({ world, workflow, journal })
   journal.onCommit(() => {
-    if (journal.lastSeq >= cut) carried.close()
+    if (journal.lastSeq < cut) return
+    if (later === undefined) carried.close()
+    else world.clock.setTimeout(() => carried.close(), later)
   })
   await world.clock.runUntil(() => carried.host.ended || carried.host.closed)
   carried.close()
-  lines.splice(cut)
+  if (later === undefined) lines.splice(cut)
   return { world, lines, carried }
 }
+
+/** The run as it goes when nobody kills it. */
+const untouched = runUntil(1_000)
 
 describe('a run that is killed after any record', () => {
   const cuts = Array.from({ length: ALL }, (_, i) => i + 1)
   const downtimes = [0, 700, 30_000]
 
   it('has as many records as are cut here', async () => {
-    const { lines, carried } = await runUntil(1_000)
+    const { lines, carried } = await untouched
     expect([lines.length, carried.host.status]).toEqual([ALL, 'completed'])
   })
 
   it.each(cuts)('comes to the same end, with nothing lost and nothing created or told twice: %i', async (cut) => {
-    const { carried: whole, world: untouched } = await runUntil(1_000)
-    const { world, lines } = await runUntil(cut)
-    expect(lines.length).toBe(cut)
+    await expectTheSameEnd(await runUntil(cut), cut)
+  })
+
+  it.each(cuts)('comes to it also when the answer to what it owed is lost: %i', async (cut) => {
+    await expectTheSameEnd(await runUntil(cut, 150), cut)
+  })
+
+  async function expectTheSameEnd({ world, lines }: { world: World; lines: string[] }, cut: number): Promise<void> {
+    const { carried: whole, world: calm } = await untouched
+    expect(lines.length).toBeGreaterThanOrEqual(cut)
     await world.clock.advance(downtimes[cut % downtimes.length] ?? 0)
     const restored = restoreRun({ world, workflow }, lines)
     await world.clock.runUntil(() => restored.host.ended)
     await world.clock.advance(0)
     expect(outcomeOf(restored)).toEqual(outcomeOf(whole))
-    expect(world.creations).toEqual(untouched.creations)
+    expect(world.creations).toEqual(calm.creations)
     expect(new Set(world.prompts.values())).toEqual(new Set([1]))
     const records = readLines(lines)
     expect(records.map(({ seq }) => seq)).toEqual(records.map((_, i) => i + 1))
     expect(ownSequences(records)).toEqual(ownSequences(records).map((ns) => ns.map((_, i) => i + 1)))
-  })
+  }
 })
 
 describe('a run whose process is killed again and again', () => {
   it.each([1, 2, 3, 4, 5])(
     'still comes to its end, with nothing lost and nothing created or told twice: seed %i',
     async (seed) => {
-      const { carried: whole, world: untouched } = await runUntil(1_000)
+      const { carried: whole, world: calm } = await untouched
       const { world, lines } = await runUntil(1)
       const random = chances(seed, 'kills')
       let last: CarriedRun | undefined
@@ -89,7 +104,7 @@ describe('a run whose process is killed again and again', () => {
         last = await restoreUntil(world, lines, 1 + Math.floor(random() * 8))
       }
       expect(last === undefined ? undefined : outcomeOf(last)).toEqual(outcomeOf(whole))
-      expect(world.creations).toEqual(untouched.creations)
+      expect(world.creations).toEqual(calm.creations)
       expect(new Set(world.prompts.values())).toEqual(new Set([1]))
     },
   )

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import type { Failure } from '../../src/domain/backend.ts'
+import { describeTransition } from '../../src/machines/record-data.ts'
+import { REF } from './effect-events.ts'
+
+const FAILURE: Failure = {
+  kind: 'agent-failed',
+  message: 'It broke',
+  retryable: true,
+  certain: true,
+  context: 'its log',
+}
+const context = { attempt: 1, turn: 1 }
+const event = { type: 'x' }
+
+describe('what a record tells of a transition', () => {
+  it('is nothing where the states say all', () => {
+    expect(describeTransition(context, 'pending', event)).toBe(undefined)
+    expect(describeTransition({ ...context, ref: REF, failure: FAILURE }, 'reporting', event)).toBe(undefined)
+  })
+
+  it.each(['running', 'running.deciding', 'escalated.overdue'])('names the agent run where it is watched: %s', (to) => {
+    expect(describeTransition({ ...context, ref: REF }, to, event)).toEqual({ ref: REF })
+  })
+
+  it.each(['recovering', 'retrying', 'escalated', 'failed', 'skipped'])(
+    'says what failed, without the logs: %s',
+    (to) => {
+      const failure = { kind: 'agent-failed', message: 'It broke', retryable: true }
+      expect(describeTransition({ ...context, failure: FAILURE, reason: 'why' }, to, event)).toEqual({
+        failure,
+        reason: 'why',
+      })
+    },
+  )
+
+  it('cuts a long message', () => {
+    const failure = { ...FAILURE, message: 'x'.repeat(5_000) }
+    const data = describeTransition({ ...context, failure }, 'recovering', event)
+    expect(data).toEqual({ failure: { kind: 'agent-failed', message: 'x'.repeat(1_000), retryable: true } })
+  })
+
+  it('counts turns after the first', () => {
+    expect(describeTransition({ ...context, turn: 3 }, 'reporting', event)).toEqual({ turn: 3 })
+  })
+
+  it('holds the outcome of a report, without its link', () => {
+    const output = { result: 'done', output: { n: 1 }, pullRequests: [], url: 'https://agents.invalid/1' }
+    expect(describeTransition(context, 'completed', { type: 'xstate.done.actor.report', output })).toEqual({
+      outcome: { result: 'done', output: { n: 1 }, pullRequests: [] },
+    })
+  })
+
+  it.each([
+    ['words', 'words', {}],
+    [{ n: 1 }, '{"n":1}', { output: { n: 1 } }],
+    [null, 'null', { output: null }],
+  ])('holds what a person gave as the result: %j', (result, text, rest) => {
+    expect(describeTransition(context, 'completed', { type: 'task.complete', result })).toEqual({
+      outcome: { result: text, ...rest, pullRequests: [] },
+    })
+  })
+
+  it('says what a cancel achieved', () => {
+    const output = { note: 'Stopped it', stillRunning: false }
+    expect(describeTransition(context, 'cancelled', { type: 'xstate.done.actor.settle', output })).toEqual({
+      note: 'Stopped it',
+    })
+  })
+})

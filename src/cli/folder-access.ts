@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises'
-import { NotFoundError, UsageError } from '../domain/errors.ts'
+import { DataFolderError, NotFoundError, UsageError } from '../domain/errors.ts'
 import { isRunId, parseTaskId } from '../domain/ids.ts'
 import type { DataFolderReader } from '../domain/orchestration.ts'
 import type { RunSummary } from '../domain/views.ts'
+import { toDataFolderError } from '../host/folder-trouble.ts'
 import type { CliContext } from './context.ts'
 import { mayTryAgain } from './pursue-runs.ts'
 
@@ -53,12 +54,15 @@ export function resolveTask(name: string): string {
   return task
 }
 
-/** Whether the folder exists, so that a command that only asks does not make one. */
+/** Whether the folder exists, so that a command that only asks does not make one. Throws DataFolderError when it is a file. */
 export async function folderExists(dataDir: string): Promise<boolean> {
   try {
-    return (await stat(dataDir)).isDirectory()
+    if ((await stat(dataDir)).isDirectory()) return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
-    throw error
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT') return false
+    if (code !== 'ENOTDIR') throw toDataFolderError(error, dataDir, 'Cannot read the data folder')
   }
+  const message = `Something on the path ${dataDir} is a file, not a folder. Choose another with --data-dir.`
+  throw new DataFolderError('failed', dataDir, message)
 }

@@ -1,3 +1,4 @@
+import { limitHeapGrowth } from '../host/heap-growth.ts'
 import type { CliContext, Output, Screen, StopSignal } from './context.ts'
 
 const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM']
@@ -24,6 +25,7 @@ export function createProcessContext(): CliContext {
     ...(process.stdin.isTTY && process.stdout.isTTY ? { question } : {}),
     takeFolder: async (dataDir, options) => {
       const { holdFolder } = await import('../hold-folder.ts')
+      limitHeapGrowth()
       return holdFolder(dataDir, { ...options, env: process.env })
     },
     findHolder: async (dataDir) => (await import('./find-holder.ts')).findHolder(dataDir),

@@ -119,9 +119,9 @@ class DataFolderPaths implements DataFolder {
 async function prepare(folder: DataFolder, fs: FileSystem): Promise<void> {
   const { path } = folder
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolder(path)
     const runs = join(path, 'runs')
-    for (const part of [runs, folder.limitsFolder]) await mkdir(part, { recursive: true, mode: 0o700 })
+    for (const part of [runs, folder.limitsFolder]) await makeFolder(part)
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK)
     await probe(fs, path)
     await syncFolder(fs, path)

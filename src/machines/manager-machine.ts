@@ -262,6 +262,8 @@ export const managerMachine = machine.createMachine({
           initial: 'idle',
           states: {
             idle: {
+              // It is woken by the news that the run is ending; nothing of it has to change.
+              on: { 'manager.finish': {} },
               invoke: {
                 id: 'news',
                 src: 'awaitNews',

@@ -21,6 +21,8 @@ const WORKFLOW = 'examples/feature-development.yaml'
 /** The workflow lasts about this long at this speed when nobody kills it. */
 const SPEED = '8'
 const SPAN_MS = 9_000
+/** Agent runs of the workflow: the manager's, three in a row, four side by side, the review. */
+const CREATIONS = 9
 const PATIENCE_MS = 120_000
 
 interface Ended {
@@ -64,59 +66,82 @@ async function startStandIn(): Promise<{ url: string; stop: () => Promise<void> 
   }
 }
 
+interface OneRun {
+  /** `early`: killed before there was a run; `late`: it had ended before the kill. */
+  readonly kill: 'early' | 'in time' | 'late'
+  readonly run: string | undefined
+  readonly completed: boolean
+  readonly said: string
+}
+
 /** One run: started, killed once at a random moment, resumed until it ends. */
-async function oneRun(
-  dataDir: string,
-  url: string,
-  killAfterMs: number,
-): Promise<{ killed: boolean; completed: boolean; said: string }> {
+async function oneRun(dataDir: string, url: string, killAfterMs: number): Promise<OneRun> {
   const env = { CODEGEN_API_BASE_URL: url, CODEGEN_API_TOKEN: '' }
   const flags = ['--data-dir', dataDir, '--json', '--grace', '1s', '--limit', 'codegen.create=none']
   const first = start(['run', WORKFLOW, '--backend', 'codegen', '--input', 'feature_request=Add login', ...flags], env)
   const timer = setTimeout(() => first.child.kill('SIGKILL'), killAfterMs)
-  const { code, signal, output } = await first.ended
+  const { signal, output } = await first.ended
   clearTimeout(timer)
-  if (signal !== 'SIGKILL') return { killed: false, completed: code === 0, said: output }
+  if (signal !== 'SIGKILL') return { kill: 'late', ...resultOf(output), said: output }
   const second = start(['resume', ...flags], env)
   const patience = setTimeout(() => second.child.kill('SIGKILL'), PATIENCE_MS)
   const resumed = await second.ended
   clearTimeout(patience)
-  return { killed: true, completed: resumed.code === 0, said: output + resumed.output }
+  const result = resultOf(resumed.output)
+  const said = output + resumed.output
+  // Killed after its last record: there was nothing to resume.
+  if (result.run === undefined && output.includes('"to":"completed"'))
+    return { kill: 'late', ...resultOf(output), said }
+  if (result.run === undefined && !output.includes('"seq":1,')) return { kill: 'early', ...result, said }
+  return { kill: 'in time', ...result, said }
+}
+
+/** What the result line of a command's output says. */
+function resultOf(output: string): Pick<OneRun, 'run' | 'completed'> {
+  const line = output.split('\n').find((text) => text.startsWith('{"type":"result"'))
+  if (line === undefined) return { run: undefined, completed: false }
+  const { run, status } = JSON.parse(line) as { run: string; status: string }
+  return { run, completed: status === 'completed' }
 }
 
 const dataRoot = await mkdtemp(join(tmpdir(), 'troupe-crash-'))
 const standIn = await startStandIn()
-let killed = 0
-let completed = 0
-let runs = 0
+const counts = { early: 0, 'in time': 0, late: 0 }
+const completed = new Set<string>()
 const problems: string[] = []
+let runs = 0
 try {
-  while (killed < kills && runs < kills * 3) {
+  while (counts['in time'] < kills && runs < kills * 3 + 10) {
     const dataDir = join(dataRoot, String(runs++))
-    const result = await oneRun(dataDir, standIn.url, 400 + random() * SPAN_MS)
-    if (result.killed) killed++
-    if (result.completed) completed++
-    else problems.push(`run ${runs} did not complete:\n${result.said.slice(-3_000)}`)
+    const { kill, run, completed: whole, said } = await oneRun(dataDir, standIn.url, 300 + random() * SPAN_MS)
+    counts[kill]++
+    if (kill === 'early') continue
+    if (run !== undefined && whole) completed.add(run)
+    else problems.push(`run ${runs} did not complete:\n${said.slice(-3_000)}`)
   }
   const creations = (await (await fetch(`${standIn.url}/_stand-in/creations`)).json()) as Record<string, number>
   const turns = (await (await fetch(`${standIn.url}/_stand-in/turns`)).json()) as Record<string, number>
   for (const [key, count] of Object.entries(creations))
     if (count !== 1) problems.push(`${key} was created ${count} times`)
-  const doubledTurns = Object.values(turns).filter((count) => count !== 1).length
+  for (const run of completed) {
+    const made = Object.keys(creations).filter((key) => key.startsWith(`${run}/`)).length
+    if (made !== CREATIONS) problems.push(`${run} completed with ${made} creations instead of ${CREATIONS}`)
+  }
   for (const problem of problems) console.error(problem)
   console.log(
     JSON.stringify({
       case: 'crash',
-      runs,
-      kills: killed,
-      completed,
+      kills: counts['in time'],
+      killedBeforeARun: counts.early,
+      killedTooLate: counts.late,
+      completed: completed.size,
       creations: Object.keys(creations).length,
-      doubled: Object.values(creations).filter((count) => count !== 1).length,
-      doubledTurns,
+      doubledCreations: Object.values(creations).filter((count) => count !== 1).length,
+      doubledTurns: Object.values(turns).filter((count) => count !== 1).length,
     }),
   )
 } finally {
   await standIn.stop()
   await rm(dataRoot, { recursive: true, force: true })
 }
-process.exitCode = problems.length === 0 && killed >= kills ? 0 : 1
+process.exitCode = problems.length === 0 && counts['in time'] >= kills ? 0 : 1

@@ -14,7 +14,7 @@ export interface Happening {
 const { retry, wait, adopt, ...endings } = agentEvents.commands
 /** Those that end nothing come more often: a long life shows more. */
 const commands = [...Object.values(endings), ...Array.from({ length: 4 }, () => [retry, wait, adopt]).flat()]
-const steps = [1_000, 5_000, 60_000, 4_000_000]
+const steps = [1_000, 60_000, 4_000_000]
 const { slots, create, putBack, blocked, reconcile, watch, report, diagnose, stop, settle } = agentEvents
 const answers: Readonly<Record<string, readonly AnyEventObject[]>> = {
   acquireSlots: [slots.done, slots.done, slots.done, slots.error],

@@ -1,6 +1,7 @@
 import type { AgentRunRef } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
 import { NotFoundError, UsageError } from './domain/errors.ts'
+import { MANAGER } from './domain/ids.ts'
 import type { DataFolderReader, RunSettings } from './domain/orchestration.ts'
 import { publicRecord, type RunRecord } from './domain/record.ts'
 import type { RunSummary, RunView, TaskResult } from './domain/views.ts'
@@ -81,12 +82,10 @@ class FolderReader implements DataFolderReader {
   }
 
   async result(run: string, task: string): Promise<TaskResult> {
-    const { projection, facts } = await this.stored(run)
-    const settled = projection.settled.get(task)
-    const known = facts.tasks.get(task)
+    const stored = await this.stored(run)
+    const settled = stored.projection.settled.get(task)
     if (settled === undefined) {
-      if (known === undefined) throw new NotFoundError(`A result of ${task} in ${run}`, 'It has not begun.')
-      throw new UsageError(`${task} of ${run} has no result yet: it is ${known.state}.`)
+      throw new UsageError(`${task} of ${run} has no result yet: it is ${stateOf(stored, run, task)}.`)
     }
     const whole =
       settled.file === undefined
@@ -105,7 +104,8 @@ class FolderReader implements DataFolderReader {
 
   /** The newest agent run of a task and where it is. Throws NotFoundError when none was created. */
   async agentRun(run: string, task: string): Promise<{ ref: AgentRunRef; backend: string; settings: RunSettings }> {
-    const { definition } = await this.stored(run)
+    const stored = await this.stored(run)
+    const state = stateOf(stored, run, task)
     let ref: AgentRunRef | undefined
     await readJournal(
       this.#folder.runFolder(run),
@@ -115,8 +115,15 @@ class FolderReader implements DataFolderReader {
       },
       { clock: this.#clock },
     )
-    if (ref === undefined)
-      throw new NotFoundError(`An agent run of ${task} in ${run}`, 'None was created for it so far.')
-    return { ref, backend: ref.backend, settings: definition.settings }
+    if (ref === undefined) throw new UsageError(`${task} of ${run} has no agent run yet: it is ${state}.`)
+    return { ref, backend: ref.backend, settings: stored.definition.settings }
   }
+}
+
+/** The state of a task, or of the manager, as people see it. Throws NotFoundError when the run has none of that name. */
+function stateOf({ definition, facts }: StoredRun, run: string, task: string): string {
+  const { tasks, manager } = buildRunView(definition.workflow, facts)
+  const found = task === MANAGER ? manager : tasks.find((view) => view.task === task)
+  if (found === undefined) throw new NotFoundError(`Task ${task} of ${run}`, `'troupe show ${run}' lists its tasks.`)
+  return found.state
 }

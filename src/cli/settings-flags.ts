@@ -1,7 +1,11 @@
+import { DOCUMENTED_LIMITS } from '../backends/codegen/stand-in/rate-windows.ts'
 import { UsageError } from '../domain/errors.ts'
 import type { RunSettings } from '../domain/orchestration.ts'
 import type { RateLimit } from '../domain/workflow.ts'
 import { DURATION_HINT, parseDuration, parseRateLimit } from '../workflow/duration.ts'
+
+const BACKENDS: readonly string[] = ['codegen', 'simulated']
+const LIMITS: readonly string[] = Object.keys(DOCUMENTED_LIMITS).map((name) => `codegen.${name}`)
 
 /** The flags of `run` and `resume` that say how a run is carried out, as typed. */
 export interface SettingsFlags {
@@ -25,6 +29,9 @@ export function parseSettings(flags: SettingsFlags): RunSettings {
   const graceMs = flags.grace === undefined ? undefined : read(parseGrace(flags.grace))
   const speed = flags.speed === undefined ? undefined : read(parseSpeed(flags.speed))
   const seed = flags.seed === undefined ? undefined : read(parseSeed(flags.seed))
+  if (flags.backend !== undefined && !BACKENDS.includes(flags.backend)) {
+    wrong.push(`--backend ${flags.backend}: there is no such backend. There are: ${BACKENDS.join(', ')}.`)
+  }
   if (wrong.length > 0) throw new UsageError(wrong.join('\n'))
   return {
     ...(flags.backend === undefined ? {} : { backend: flags.backend }),
@@ -69,8 +76,11 @@ export function parseSeed(text: string): number | string {
 
 function parseRunLimit(text: string): readonly [name: string, limit: RateLimit] | string {
   const parsed = parseLimit(text)
-  if (typeof parsed !== 'string' && /^[a-z][\w-]*\.[\w-]+$/i.test(parsed[0])) return parsed
-  return `--limit ${text}: write BACKEND.BUCKET=CALLS/WINDOW, as in codegen.create=600/1m, or codegen.create=none.`
+  if (typeof parsed === 'string' || !/^[a-z][\w-]*\.[\w-]+$/i.test(parsed[0])) {
+    return `--limit ${text}: write BACKEND.BUCKET=CALLS/WINDOW, as in codegen.create=600/1m, or codegen.create=none.`
+  }
+  if (LIMITS.includes(parsed[0])) return parsed
+  return `--limit ${text}: there is no limit '${parsed[0]}'. There are: ${LIMITS.join(', ')}.`
 }
 
 function parseGrace(text: string): number | string {

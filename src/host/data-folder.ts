@@ -6,6 +6,7 @@ import { DataFolderError, NotFoundError } from '../domain/errors.ts'
 import { isRunId } from '../domain/ids.ts'
 import { realClock } from './clock.ts'
 import { type FileSystem, realFileSystem, syncFolder, writeAll } from './file-system.ts'
+import { makeFolder } from './make-folder.ts'
 import { errorCode, toDataFolderError } from './folder-trouble.ts'
 
 const PROBE_BYTES = 4096

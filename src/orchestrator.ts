@@ -12,6 +12,7 @@ import type { Orchestrator, RunOutcome, RunSettings } from './domain/orchestrati
 import type { RunRecord } from './domain/record.ts'
 import type { RunSummary, RunView, TaskResult } from './domain/views.ts'
 import type { Workflow } from './domain/workflow.ts'
+import { Gate } from './gate.ts'
 import { realClock } from './host/clock.ts'
 import { type DataFolder, openDataFolder } from './host/data-folder.ts'
 import type { RunHost } from './host/run-host.ts'
@@ -125,9 +126,17 @@ class LocalOrchestrator implements Orchestrator {
     const tryAgain = this.#parts.intents !== 'closed'
     if (run !== undefined) return (await this.#restore(run, tryAgain, settings)) ? [run] : []
     const resumed: string[] = []
+    const failures: unknown[] = []
     for (const row of this.#parts.index.list()) {
-      if (!row.finished && (await this.#restore(row.run, tryAgain, settings))) resumed.push(row.run)
+      if (row.finished) continue
+      try {
+        if (await this.#restore(row.run, tryAgain, settings)) resumed.push(row.run)
+      } catch (error) {
+        // One damaged run keeps no other from going on; who asks for it by name is told.
+        failures.push(error)
+      }
     }
+    if (resumed.length === 0 && failures.length > 0) throw failures[0]
     return resumed
   }
 
@@ -293,14 +302,6 @@ class LocalOrchestrator implements Orchestrator {
     }
     for (const listener of this.#listeners) listener(run, records)
   }
-}
-
-/** Opens once; who waits for it before goes on then. */
-class Gate {
-  open: () => void = () => {}
-  readonly opened = new Promise<void>((resolve) => {
-    this.open = resolve
-  })
 }
 
 function unknownRun(run: string): NotFoundError {

@@ -32,7 +32,7 @@ const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   cli: ['commander', 'log-update', '@hono/node-server', 'node:'],
 }
 const LONGEST_FILE = 320
-const LONGEST_MACHINE = 640
+const LONGEST_MACHINE = 440
 
 interface Import {
   readonly file: string

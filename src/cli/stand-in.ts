@@ -5,10 +5,13 @@ import { createAdaptorServer } from '@hono/node-server'
 import { FAULT_NAMES, type FaultName, type Faults } from '../backends/codegen/stand-in/faults.ts'
 import { DOCUMENTED_LIMITS, type LimitName } from '../backends/codegen/stand-in/rate-windows.ts'
 import { createStandIn } from '../backends/codegen/stand-in/stand-in.ts'
+import type { StandInStore } from '../backends/codegen/stand-in/store.ts'
 import { openStandInStore } from '../backends/codegen/stand-in/store-file.ts'
 import { UsageError } from '../domain/errors.ts'
 import type { RateLimit } from '../domain/workflow.ts'
 import { realClock } from '../host/clock.ts'
+import { toDataFolderError } from '../host/folder-trouble.ts'
+import { makeFolder } from '../host/make-folder.ts'
 
 /** What `troupe stand-in` was asked for. */
 export interface StandInCommand {
@@ -35,8 +38,7 @@ export async function runStandIn(
 ): Promise<void> {
   const { seed, speed, faults, quota, port, host = '127.0.0.1' } = options
   const limits = checkLimits(options.limits)
-  const store =
-    options.dataDir === undefined ? undefined : await openStandInStore(join(options.dataDir, 'stand-in'), realClock)
+  const store = options.dataDir === undefined ? undefined : await openStore(options.dataDir)
   const standIn = createStandIn({
     clock: realClock,
     seed,
@@ -56,6 +58,14 @@ export async function runStandIn(
     await stop(server)
     await standIn.close()
   }
+}
+
+async function openStore(dataDir: string): Promise<StandInStore> {
+  const folder = join(dataDir, 'stand-in')
+  await makeFolder(folder).catch((error: unknown) => {
+    throw toDataFolderError(error, dataDir, 'Cannot make a folder for the runs of the stand-in')
+  })
+  return openStandInStore(folder, realClock)
 }
 
 /** The fault of `--fault answer-lost=0.05`. Throws UsageError. */

@@ -6,8 +6,8 @@ import { DataFolderError, NotFoundError } from '../domain/errors.ts'
 import { isRunId } from '../domain/ids.ts'
 import { realClock } from './clock.ts'
 import { type FileSystem, realFileSystem, syncFolder, writeAll } from './file-system.ts'
-import { makeFolder } from './make-folder.ts'
 import { errorCode, toDataFolderError } from './folder-trouble.ts'
+import { makeFolder } from './make-folder.ts'
 
 const PROBE_BYTES = 4096
 const REMOVED = '.removed.'

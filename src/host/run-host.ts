@@ -8,7 +8,7 @@ import type { Workflow } from '../domain/workflow.ts'
 import { agentMachine } from '../machines/agent-machine.ts'
 import { managerMachine } from '../machines/manager-machine.ts'
 import { isFinalState, mainState } from '../machines/public-state.ts'
-import { describeTransition } from '../machines/record-data.ts'
+import { describeSupervisor, describeTransition } from '../machines/record-data.ts'
 import { type PauseReason, supervisorMachine } from '../machines/supervisor-machine.ts'
 import { DurableActors, type SettledTransition } from './durable-actors.ts'
 import type { Journal } from './journal.ts'
@@ -315,10 +315,4 @@ export class RunHost {
     this.#setAside(actor, reason, attempt, this.actors.context(actor))
     this.checkEnd()
   }
-}
-
-function describeSupervisor(context: JsonObject, to: string): JsonObject | undefined {
-  const { reason, outcome } = context
-  if (mainState(to) === 'paused' && reason !== undefined) return { reason }
-  return to === 'finishing' && outcome !== undefined ? { outcome } : undefined
 }

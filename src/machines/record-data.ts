@@ -2,6 +2,7 @@ import type { AgentRunRef, Failure } from '../domain/backend.ts'
 import type { Json, JsonObject } from '../domain/json.ts'
 import type { PullRequest } from '../domain/report.ts'
 import { failureOf, type ReportOutput, type SettleOutput } from './effects.ts'
+import { mainState } from './public-state.ts'
 
 /** What a transition's record tells the outside, beside its states. All of it is JSON. */
 export interface TransitionData {
@@ -81,4 +82,11 @@ function outcomeOf(report: ReportOutput): OutcomeData {
 function commandedOutcome(result: Json): OutcomeData {
   const text = typeof result === 'string' ? result : JSON.stringify(result)
   return { result: text, ...(typeof result === 'string' ? {} : { output: result }), pullRequests: [] }
+}
+
+/** The data of the supervisor's transition into `to`. */
+export function describeSupervisor(context: JsonObject, to: string): JsonObject | undefined {
+  const { reason, outcome } = context
+  if (mainState(to) === 'paused' && reason !== undefined) return { reason }
+  return to === 'finishing' && outcome !== undefined ? { outcome } : undefined
 }

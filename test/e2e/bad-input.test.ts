@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { inTerminal, type Terminal } from './command-line.ts'
+import { inTerminal, range, recordsOf, resultOf, type Terminal } from './command-line.ts'
 
 const SHORT = `
 name: short
@@ -32,46 +32,60 @@ async function refusal(terminal: Terminal, args: readonly string[]): Promise<str
 }
 
 describe.concurrent('bad input', () => {
-  inTerminal('every mistake of a workflow at once, each with its place; nothing is started', async ({ terminal }) => {
+  inTerminal('every mistake of a workflow is told at once, each with its place', async ({ terminal }) => {
     const file = await terminal.workflow(MISTAKEN)
-    const said = await refusal(terminal, ['run', file])
-    const lines = said.trimEnd().split('\n')
-    const places = lines.map((line) => line.slice(file.length, line.indexOf(': ')))
-    expect(lines.every((line) => line.startsWith(`${file}:`))).toEqual(true)
-    expect(places).toEqual([])
-    const validated = await terminal.troupe(['validate', file])
+    const [said, validated] = await Promise.all([refusal(terminal, ['run', file]), terminal.troupe(['validate', file])])
+    expect(said.trimEnd().split('\n')).toEqual([
+      `${file}:2:45: defaults.timeout: "5 minutes" is not a duration; write a number and a unit, such as 250ms, 2s, 45m, 4h or 1d (at most 365d)`,
+      `${file}:3:1: concurency: is an unknown key; did you mean 'concurrency'?`,
+      `${file}:5:25: tasks.one.prompt: there is no input 'nothing'; declare it under inputs`,
+      `${file}:5:53: tasks.one.needs[0]: a circle of needs: one -> three -> one; remove one of these needs`,
+      `${file}:6:27: tasks.two.prompt: tasks.one.result is of a task that this one does not need; add 'one' to its needs`,
+      `${file}:7:40: tasks.three.needs[1]: there is no task 'nobody'; there is: one, two, three`,
+      `${file}:7:68: tasks.three.retry.attempts: must be at least 1`,
+      `${file}:8:3: the key 'one' is there twice; keep one of them`,
+    ])
     expect([validated.code, validated.stdout, validated.stderr]).toEqual([2, '', said])
   })
 
-  inTerminal('what is missing, unknown or of the wrong type among the inputs', async ({ terminal }) => {
+  inTerminal('names every input that is missing, unknown or of the wrong type', async ({ terminal }) => {
     const file = await terminal.workflow(SHORT)
-    const [missing, unknown, mistyped, noFile] = await Promise.all([
-      refusal(terminal, ['run', file]),
-      refusal(terminal, ['run', file, '--input', 'topic=x', '--input', 'colour=red']),
-      refusal(terminal, ['run', file, '--input', 'size=many']),
+    const [inputs, unreadable] = await Promise.all([
+      refusal(terminal, ['run', file, '--input', 'size=many', '--input', 'colour=red']),
       refusal(terminal, ['run', file, '--input', 'topic=@/nowhere/topic.txt']),
     ])
-    expect([missing, unknown, mistyped, noFile]).toEqual([])
-  })
-
-  inTerminal('flags and files that are none', async ({ terminal }) => {
-    const file = await terminal.workflow(SHORT)
-    const run = ['run', file, '--input', 'topic=x']
-    const [flag, values, backend, noFile, folder] = await Promise.all([
-      refusal(terminal, [...run, '--sped', '20']),
-      refusal(terminal, [...run, '--speed', 'fast', '--limit', 'create=3', '--grace', 'soon', '--seed', '1.5']),
-      refusal(terminal, [...run, '--backend', 'codgen']),
-      refusal(terminal, ['run', '/nowhere/workflow.yaml']),
-      refusal(terminal, ['run', join(file, '..')]),
+    expect([inputs, unreadable]).toEqual([
+      'Inputs of short:\n  colour: the workflow has no such input; there is: topic, size\n  topic: is missing; it must be text\n  size: must be a whole number, not many\n',
+      'troupe: /nowhere/topic.txt: cannot be read: there is no such file.\n',
     ])
-    expect([flag, values, backend, noFile, folder]).toEqual([])
   })
 
-  inTerminal('runs and tasks that do not exist, and commands that are none', async ({ terminal }) => {
+  inTerminal('names every flag and file that is none', async ({ terminal }) => {
+    const file = await terminal.workflow(SHORT)
+    const values = ['--speed', 'fast', '--limit', 'codegen.creat=none', '--grace', 'soon', '--backend', 'codgen']
+    const [unknown, mistaken, missing] = await Promise.all([
+      refusal(terminal, ['run', file, '--sped', '20']),
+      refusal(terminal, ['run', file, '--input', 'topic=x', ...values]),
+      refusal(terminal, ['run', '/nowhere/workflow.yaml']),
+    ])
+    expect(unknown).toEqual(
+      "troupe: unknown option '--sped'\n(Did you mean one of --seed, --speed?)\nTry: troupe run --help\n",
+    )
+    expect(
+      mistaken
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.slice(0, line.indexOf(':'))),
+    ).toEqual(['--limit codegen.creat=none', '--grace soon', '--speed fast', '--backend codgen'])
+    expect(missing).toEqual('troupe: /nowhere/workflow.yaml: cannot be read: there is no such file.\n')
+  })
+
+  inTerminal('names what does not exist, and what there is instead', async ({ terminal }) => {
     const dataDir = await terminal.folder()
     const file = await terminal.workflow(SHORT)
     const inFolder = ['--data-dir', dataDir]
-    await terminal.troupe(['run', file, '--input', 'topic=x', ...inFolder])
+    const started = await terminal.troupe(['run', file, '--input', 'topic=x', ...inFolder])
+    const [run = ''] = /run_\w+/.exec(started.stdout) ?? []
     const ended = await Promise.all([
       terminal.troupe(['show', 'run_0000000000nobody0', ...inFolder]),
       terminal.troupe(['show', 'nonsense', ...inFolder]),
@@ -81,54 +95,84 @@ describe.concurrent('bad input', () => {
       terminal.troupe(['task', 'last', 'only', 'dance', ...inFolder]),
       terminal.troupe(['dance']),
     ])
-    expect(ended.map(({ code, stderr }) => [code, stderr])).toEqual([])
+    expect(ended.map(({ code, stdout }) => [code, stdout])).toEqual(ended.map(() => [2, '']))
+    expect(ended.map(({ stderr }) => stderr)).toEqual([
+      "troupe: Run run_0000000000nobody0 does not exist. 'troupe runs' lists those that do.\n",
+      "troupe: Run 'nonsense' does not exist. Name a run by its id ('troupe runs' lists them), or say last.\n",
+      `troupe: Task nobody of ${run} does not exist. 'troupe show ${run}' lists its tasks.\n`,
+      `troupe: Task nobody of ${run} does not exist. 'troupe show ${run}' lists its tasks.\n`,
+      `troupe: ${run} has ended (completed): it takes no command any more.\n`,
+      "troupe: 'dance' is nothing a task takes. There are: retry, complete, skip, fail, wait, adopt.\n",
+      "troupe: unknown command 'dance'\n(Did you mean cancel?)\nTry: troupe --help\n",
+    ])
   })
 })
 
 describe.concurrent('a data folder that cannot be used', () => {
-  inTerminal('a file, a path below a file, a device, a place without permission', async ({ terminal }) => {
+  inTerminal('is named with the reason, whatever is asked of it', async ({ terminal }) => {
     const folder = await terminal.folder()
     const file = await terminal.workflow(SHORT)
-    await writeFile(join(folder, 'file'), '')
+    const plain = join(folder, 'file')
+    await writeFile(plain, '')
     const run = ['run', file, '--input', 'topic=x', '--data-dir']
-    const places = [join(folder, 'file'), join(folder, 'file', 'below'), '/dev/null/x', '/proc/troupe']
-    const ended = await Promise.all(places.map((place) => terminal.troupe([...run, place])))
-    expect(ended.map(({ code, stdout, stderr }) => [code, stdout, stderr])).toEqual([])
-    const reads = await Promise.all([
-      terminal.troupe(['runs', '--data-dir', join(folder, 'file')]),
-      terminal.troupe(['show', 'last', '--data-dir', join(folder, 'file', 'below')]),
-      terminal.troupe(['cancel', 'last', '--data-dir', join(folder, 'file')]),
+    const ended = await Promise.all([
+      terminal.troupe([...run, plain]),
+      terminal.troupe([...run, join(plain, 'below')]),
+      terminal.troupe([...run, '/dev/null/x']),
+      terminal.troupe([...run, '/proc/troupe']),
+      terminal.troupe(['resume', '--data-dir', plain]),
+      terminal.troupe(['cancel', 'last', '--data-dir', join(plain, 'below')]),
+      terminal.troupe(['show', 'last', '--data-dir', join(plain, 'below')]),
     ])
-    expect(reads.map(({ code, stdout, stderr }) => [code, stdout, stderr])).toEqual([])
+    expect(ended.map(({ code, stdout }) => [code, stdout])).toEqual(ended.map(() => [2, '']))
+    const isFile = 'is a file, not a folder. Choose another with --data-dir.\n'
+    expect(ended.map(({ stderr }) => stderr)).toEqual([
+      `troupe: Cannot use the data folder in ${plain}: something on that path ${isFile}`,
+      `troupe: Cannot use the data folder in ${plain}/below: something on that path ${isFile}`,
+      `troupe: Cannot use the data folder in /dev/null/x: something on that path ${isFile}`,
+      expect.stringMatching(/^troupe: Cannot use the data folder in \/proc\/troupe: .+\n$/),
+      `troupe: Something on the path ${plain} ${isFile}`,
+      `troupe: Something on the path ${plain}/below ${isFile}`,
+      expect.stringMatching(/^troupe: Cannot read the list of runs in .*: .*ENOTDIR.*\n$/),
+    ])
+    expect(await readdir(folder)).toEqual(['file'])
   })
 
-  inTerminal('one whose holder does not answer: says so and ends with 2', async ({ terminal, onTestFinished }) => {
+  inTerminal('is named when whoever holds it does not answer', async ({ terminal, onTestFinished }) => {
     const dataDir = await terminal.folder()
     const file = await terminal.workflow(SHORT)
     const silent = createServer(() => {})
     silent.listen(join(dataDir, 'control.sock'))
     await once(silent, 'listening')
     onTestFinished(() => void silent.close())
-    await mkdir(join(dataDir, 'runs'))
     const inFolder = ['--data-dir', dataDir]
-    const [run, resume, show, task] = await Promise.all([
+    const ended = await Promise.all([
       terminal.troupe(['run', file, '--input', 'topic=x', ...inFolder]),
       terminal.troupe(['resume', ...inFolder]),
       terminal.troupe(['show', 'last', ...inFolder]),
       terminal.troupe(['task', 'last', 'only', 'retry', ...inFolder]),
     ])
-    expect([run, resume, show, task].map(({ code, stdout, stderr }) => [code, stdout, stderr])).toEqual([])
+    const said = `troupe: A process holds ${dataDir} but does not answer. Let it go on or end it, then try again.\n`
+    expect(ended.map(({ code, stdout, stderr }) => [code, stdout, stderr])).toEqual(ended.map(() => [2, '', said]))
   })
 
-  inTerminal('one whose holder is stopped: says so, and nothing is lost once it goes on', async ({ terminal }) => {
+  inTerminal('is named when its holder is stopped, and nothing is lost once that goes on', async ({ terminal }) => {
     const dataDir = await terminal.folder()
-    const file = await terminal.workflow(SHORT.replace('20ms', '3s'))
-    const holder = terminal.start(['run', file, '--input', 'topic=x', '--data-dir', dataDir])
-    await holder.saw(/only creating -> running/)
+    const file = await terminal.workflow(SHORT)
+    const run = ['run', file, '--input', 'topic=x', '--data-dir', dataDir]
+    const holder = terminal.start([...run, '--speed', '0.005', '--json'])
+    await holder.sawState('only', 'running')
     holder.signal('SIGSTOP')
-    const second = await terminal.troupe(['run', file, '--input', 'topic=y', '--data-dir', dataDir])
-    expect([second.code, second.stdout, second.stderr]).toEqual([])
+    const second = await terminal.troupe(run)
+    expect([second.code, second.stdout, second.stderr]).toEqual([
+      2,
+      '',
+      `troupe: A process holds ${dataDir} but does not answer. Let it go on or end it, then try again.\n`,
+    ])
     holder.signal('SIGCONT')
-    expect((await holder.ended).code).toEqual(0)
+    const { code, stdout } = await holder.ended
+    const records = recordsOf(stdout)
+    expect([code, resultOf(stdout).status]).toEqual([0, 'completed'])
+    expect(records.map(({ seq }) => seq)).toEqual(range(1, records.length))
   })
 })

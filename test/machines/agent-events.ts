@@ -1,5 +1,5 @@
 import type { AnyEventObject } from 'xstate'
-import type { AgentInput, AgentPolicy } from '../../src/machines/agent-machine.ts'
+import type { AgentInput, AgentPolicy } from '../../src/machines/agent-context.ts'
 import { done, effectEvents, failed } from './effect-events.ts'
 
 /** Every state in which an agent can rest. */

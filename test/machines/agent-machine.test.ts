@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AnyEventObject } from 'xstate'
-import { type AgentPolicy, agentMachine } from '../../src/machines/agent-machine.ts'
+import type { AgentPolicy } from '../../src/machines/agent-context.ts'
+import { agentMachine } from '../../src/machines/agent-machine.ts'
 import { agentCommandTable } from './agent-command-table.ts'
 import { agentCreateTable } from './agent-create-table.ts'
 import { agentEndTable } from './agent-end-table.ts'

@@ -1,5 +1,6 @@
 import type { AnyEventObject } from 'xstate'
-import { type AgentPolicy, agentMachine } from '../../src/machines/agent-machine.ts'
+import type { AgentPolicy } from '../../src/machines/agent-context.ts'
+import { agentMachine } from '../../src/machines/agent-machine.ts'
 import type { WatchInput } from '../../src/machines/effects.ts'
 import { isFinalState } from '../../src/machines/public-state.ts'
 import { agentEvents, agentInput } from './agent-events.ts'

@@ -10,7 +10,7 @@ export const managerTurnTable: StateEventTable<
     pending: { cancel: 'cancelling', finish: 'completed' },
     'creating.calling': { cancel: 'cancelling', finish: 'creating.calling' },
     'creating.reconciling': { cancel: 'cancelling', finish: 'creating.reconciling' },
-    'running.idle': { cancel: 'cancelling', finish: 'running.idle' },
+    'running.idle': { cancel: 'cancelling', finish: '=' },
     'running.prompting': { cancel: 'cancelling', finish: 'running.prompting' },
     'running.deciding': { cancel: 'cancelling', finish: 'running.deciding' },
     reporting: { cancel: 'cancelling', finish: 'reporting' },

@@ -1,0 +1,108 @@
+import type { AgentRunRef, Failure } from '../domain/backend.ts'
+import type { Json } from '../domain/json.ts'
+import type { OnFailure } from '../domain/workflow.ts'
+import type { AttemptInput } from './effects.ts'
+
+/** What the machine must know of a task's spec. */
+export interface AgentPolicy {
+  readonly attempts: number
+  readonly delayMs: number
+  readonly factor: number
+  readonly maxDelayMs: number
+  readonly onTimeout: boolean
+  readonly timeoutMs: number
+  readonly onFailure: OnFailure
+  /** The backend can stop a running agent run. */
+  readonly canCancel: boolean
+  readonly seed: number
+}
+
+export interface AgentInput {
+  readonly run: string
+  readonly task: string
+  readonly policy: AgentPolicy
+  /** Set when the task is not to run: why. */
+  readonly skip?: string
+  /** Set when the task cannot run at all: why. */
+  readonly fail?: string
+  /** Set when the task's records could not be read back: why, and the last attempt number that was used. */
+  readonly quarantined?: { readonly reason: string; readonly attempt: number }
+}
+
+export interface AgentContext {
+  readonly run: string
+  readonly task: string
+  readonly policy: AgentPolicy
+  /** How the actor begins; only read once. */
+  readonly admit: 'run' | 'skip' | 'quarantine' | 'fail'
+  /** Never reused: retries and reruns count on. */
+  readonly attempt: number
+  /** Attempts made since a person last decided; the policy bounds these. */
+  readonly tries: number
+  /** Calls of this attempt's creation that certainly did nothing, in a row. */
+  readonly refusals: number
+  readonly turn: number
+  readonly ref?: AgentRunRef | undefined
+  readonly intentAt?: number | undefined
+  readonly notBefore?: number | undefined
+  readonly deadlineMs: number
+  readonly failure?: Failure | undefined
+  /** A person's replacement of the task's prompt. */
+  readonly prompt?: string | undefined
+  /** Why it is where it is, for people. */
+  readonly reason?: string | undefined
+  /** A create may have left and nobody knows what came of it. */
+  readonly doubt?: true | undefined
+}
+
+export type AgentCommandEvent =
+  | { type: 'task.cancel' }
+  | { type: 'task.retry'; prompt?: string }
+  | { type: 'task.complete'; result: Json }
+  | { type: 'task.skip' }
+  | { type: 'task.fail'; reason?: string }
+  | { type: 'task.wait'; ms?: number }
+  | { type: 'task.adopt' }
+
+export type AgentEvent = AgentCommandEvent
+
+/** Failures that certainly did nothing: the create is put back without a lost attempt. */
+export const PUT_BACK = new Set<Failure['kind']>(['limit', 'unreachable', 'timeout'])
+/** Failures that stop the account's creations. */
+export const BLOCKED = new Set<Failure['kind']>(['quota', 'auth'])
+/** What `adopt` allows an agent run that is past its deadline. */
+export const ADOPTED_DEADLINE_MS = 30 * 24 * 3_600_000
+
+/** Which attempt this is, as effects are told. */
+export const attemptOf = (context: AgentContext): AttemptInput => ({ task: context.task, attempt: context.attempt })
+
+/** The context of the attempt after this one. `undefined` clears a field; JSON drops it. */
+export const nextAttempt = (context: AgentContext, tries: number) => ({
+  attempt: context.attempt + 1,
+  tries,
+  refusals: 0,
+  turn: 1,
+  deadlineMs: context.policy.timeoutMs,
+  ...CLEARED,
+})
+const CLEARED = { ref: undefined, intentAt: undefined, notBefore: undefined, reason: undefined, doubt: undefined }
+
+/** The failure of an agent run that is past its deadline. */
+export const deadlineFailure = (context: AgentContext): Failure => ({
+  kind: 'deadline',
+  message: `No end within ${Math.round(context.deadlineMs / 1000)} s`,
+  retryable: true,
+  certain: true,
+})
+
+/** How an actor with this input begins. */
+export function admission(input: AgentInput): AgentContext['admit'] {
+  if (input.quarantined !== undefined) return 'quarantine'
+  if (input.fail !== undefined) return 'fail'
+  return input.skip === undefined ? 'run' : 'skip'
+}
+
+/** The reference of a state that cannot be reached without one. */
+export function refOf(context: AgentContext): AgentRunRef {
+  return context.ref ?? { backend: '', id: '' }
+}

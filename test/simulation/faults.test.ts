@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest'
+import { chances } from '../../src/domain/seed.ts'
+import { defineWorkflow } from '../../src/workflow/define.ts'
+import { inWorld, mostInAWindow, type World } from './world.ts'
+
+const SIDES = Array.from({ length: 12 }, (_, index) => `side${index}`)
+const TASKS = ['first', ...SIDES, 'last']
+/** More agents than may be created in a minute, and a manager who is told of them. */
+const WORKFLOW = defineWorkflow({
+  name: 'simulated',
+  concurrency: 8,
+  defaults: { repository: 'acme/shop', retry: { attempts: 1 } },
+  manager: { prompt: 'Watch them', reportEvery: '20s', simulate: { duration: '3s', result: 'Noted.' } },
+  tasks: {
+    first: { prompt: 'Begin', simulate: { duration: '10s', result: 'Begun.' } },
+    ...Object.fromEntries(
+      SIDES.map((name, index) => [
+        name,
+        { prompt: 'Work', needs: ['first'], simulate: { duration: `${5 + 7 * index}s`, result: `Done ${name}.` } },
+      ]),
+    ),
+    last: { prompt: 'End: {{ tasks.side0.result }}', needs: SIDES, simulate: { duration: '10s', result: 'Ended.' } },
+  },
+})
+const FAULTS = { 'answer-lost': 0.1, error: 0.05, garbage: 0.02, stale: 0.05, slow: 0.05, reset: 0.02 }
+
+/** What must hold of a run that has completed, however it came to that. */
+function expectOnce(world: World, run: string): void {
+  const created = Object.entries(world.standIn.creations()).filter(([key]) => !key.includes('/manager/'))
+  expect(Object.fromEntries(created)).toEqual(Object.fromEntries(TASKS.map((task) => [`${run}/${task}/1`, 1])))
+  const managers = Object.entries(world.standIn.creations()).filter(([key]) => key.includes('/manager/'))
+  expect(managers.filter(([, count]) => count !== 1)).toEqual([])
+  // I6: not one create too many in any minute by the provider's clock.
+  expect(world.standIn.refusals()['create'] ?? 0).toEqual(0)
+  expect(mostInAWindow(world.creates, 60_000)).toBeLessThanOrEqual(10)
+  // I9: no gap and no repetition, over all processes that held the folder.
+  const seqs = world.records.map(({ seq }) => seq)
+  expect(new Set(seqs).size).toEqual(seqs.length)
+  // I8: each task completes once.
+  for (const task of TASKS)
+    expect([task, world.states(task).filter((to) => to === 'completed').length]).toEqual([task, 1])
+}
+
+describe('a run against an account that loses, delays and garbles answers', () => {
+  it.each(Array.from({ length: 20 }, (_, index) => index + 1))(
+    'completes and doubles nothing (seed %i)',
+    async (seed) => {
+      await inWorld({ seed, faults: FAULTS }, async (world) => {
+        const run = await world.start(WORKFLOW)
+        expect(await world.settled(run)).toEqual({ run, status: 'completed', exitCode: 0 })
+        expectOnce(world, run)
+        expect(world.records.map(({ seq }) => seq)).toEqual(world.records.map((_, index) => index + 1))
+      })
+    },
+  )
+})
+
+describe('a run whose process dies', () => {
+  it.each(Array.from({ length: 12 }, (_, index) => index + 1))(
+    'after a record, again and again, completes and doubles nothing (seed %i)',
+    async (seed) => {
+      await inWorld({ seed, faults: { 'answer-lost': 0.05, stale: 0.05 } }, async (world) => {
+        const random = chances(seed, 'deaths')
+        let left = 1 + Math.floor(random() * 40)
+        world.onRecord = () => {
+          if (--left === 0) world.kill()
+        }
+        const run = await world.start(WORKFLOW)
+        let outcome = await world.settled(run)
+        for (let deaths = 1; outcome === undefined; deaths++) {
+          left = deaths < 6 ? 1 + Math.floor(random() * 60) : Number.POSITIVE_INFINITY
+          await world.clock.advance(random() * 30_000)
+          await world.open()
+          await world.orchestrator.resume()
+          outcome = world.isHeld ? await world.settled(run) : undefined
+        }
+        expect(outcome).toEqual({ run, status: 'completed', exitCode: 0 })
+        expectOnce(world, run)
+      })
+    },
+  )
+
+  it.each(['before', 'after'] as const)('%s a create reaches the account: that agent is created once', async (when) => {
+    for (const count of [1, 2, 5, 11]) {
+      await inWorld({ seed: count }, async (world) => {
+        let killed = false
+        world.onCreate = (number, moment) => {
+          if (killed || number !== count || moment !== when) return
+          killed = true
+          world.kill()
+        }
+        const run = await world.start(WORKFLOW)
+        expect(await world.settled(run)).toEqual(undefined)
+        await world.clock.advance(1_000)
+        await world.open()
+        await world.orchestrator.resume()
+        expect(await world.settled(run)).toEqual({ run, status: 'completed', exitCode: 0 })
+        expectOnce(world, run)
+      })
+    }
+  })
+})

@@ -1,0 +1,197 @@
+/** A whole orchestrator in virtual time: the stand-in as its network, a process that can die at any moment, one real folder. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Faults } from '../../src/backends/codegen/stand-in/faults.ts'
+import { createStandIn, type StandIn } from '../../src/backends/codegen/stand-in/stand-in.ts'
+import { type Clock, sleep } from '../../src/domain/clock.ts'
+import { DataFolderError } from '../../src/domain/errors.ts'
+import type { Orchestrator, RunOutcome } from '../../src/domain/orchestration.ts'
+import type { RunRecord } from '../../src/domain/record.ts'
+import { chances } from '../../src/domain/seed.ts'
+import type { Workflow } from '../../src/domain/workflow.ts'
+import { createVirtualClock, type VirtualClock } from '../../src/host/virtual-clock.ts'
+import { createOrchestrator } from '../../src/orchestrator.ts'
+
+const ANSWER_MS = 200
+const HOUR_MS = 3_600_000
+
+export interface WorldOptions {
+  readonly seed?: number
+  readonly faults?: Partial<Faults>
+  readonly quota?: number
+  /** No limits at the stand-in; the orchestrator keeps its own. */
+  readonly unlimited?: boolean
+}
+
+/** A process: what it does stops without a trace when it dies. */
+interface Process {
+  readonly clock: Clock
+  dead: boolean
+}
+
+/** One data folder, one account, and the processes that hold the folder one after the other. */
+export class World {
+  readonly clock: VirtualClock = createVirtualClock()
+  readonly standIn: StandIn
+  /** When a create reached the account, ms. */
+  readonly creates: number[] = []
+  /** Every durable record in the order in which it was told, whoever held the folder. */
+  readonly records: RunRecord[] = []
+  readonly #dataDir: string
+  readonly #random: () => number
+  #process: Process | undefined
+  #orchestrator: Orchestrator | undefined
+  /** Asked at each create: before it reaches the account, and after, before it is answered. */
+  onCreate: (count: number, when: 'before' | 'after') => void = () => {}
+  onRecord: (record: RunRecord) => void = () => {}
+
+  constructor(dataDir: string, options: WorldOptions) {
+    const { seed = 1, faults = {}, quota, unlimited = false } = options
+    this.#dataDir = dataDir
+    this.#random = chances(seed, 'run ids')
+    const none = { create: 'none', standard: 'none', logs: 'none' } as const
+    this.standIn = createStandIn({
+      clock: this.clock,
+      seed,
+      faults,
+      ...(quota === undefined ? {} : { quota }),
+      ...(unlimited ? { limits: none } : {}),
+    })
+  }
+
+  get orchestrator(): Orchestrator {
+    if (this.#orchestrator === undefined) throw new Error('Nobody holds the folder')
+    return this.#orchestrator
+  }
+
+  /** A new process takes the folder. */
+  async open(): Promise<Orchestrator> {
+    const process: Process = { clock: this.#clockOf(() => process.dead), dead: false }
+    this.#process = process
+    const orchestrator = await createOrchestrator({
+      dataDir: this.#dataDir,
+      clock: process.clock,
+      // Not the embedded stand-in: what was created may appear late, as at the real service.
+      environment: { baseUrl: 'http://codegen.invalid', token: 'token-of-the-test' },
+      fetch: (input, init) => this.#fetch(process, new Request(input, init)),
+      lock: { check: async () => this.#alive(process) },
+      random: this.#random,
+    })
+    orchestrator.subscribe((_run, records) => {
+      for (const record of records) {
+        if (process.dead) return
+        this.records.push(record)
+        this.onRecord(record)
+      }
+    })
+    this.#orchestrator = orchestrator
+    return orchestrator
+  }
+
+  /** SIGKILL: nothing more is written, sent, heard or told. */
+  kill(): void {
+    if (this.#process !== undefined) this.#process.dead = true
+    this.#orchestrator = undefined
+  }
+
+  /** Whether a process holds the folder. */
+  get isHeld(): boolean {
+    return this.#orchestrator !== undefined
+  }
+
+  start(workflow: Workflow, settings = {}): Promise<string> {
+    return this.orchestrator.start(workflow, {}, settings)
+  }
+
+  /** Lets time pass until the run has settled, or the process dies; undefined then. */
+  async settled(run: string, limitMs = 24 * HOUR_MS): Promise<RunOutcome | undefined> {
+    let outcome: RunOutcome | undefined
+    void this.orchestrator.settled(run).then((settled) => {
+      outcome = settled
+    })
+    await this.clock.runUntil(() => outcome !== undefined || !this.isHeld, limitMs)
+    return outcome
+  }
+
+  /** Lets time pass until a record is there, or throws after a day. */
+  until(found: (record: RunRecord) => boolean): Promise<void> {
+    return this.clock.runUntil(() => this.records.some(found), 24 * HOUR_MS)
+  }
+
+  /** The states an actor went through, over all processes. */
+  states(actor: string): readonly string[] {
+    return this.records.flatMap(({ type, actor: { id }, to }) =>
+      type === 'transition' && id === actor && to !== undefined ? [to] : [],
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.#orchestrator?.close()
+    await this.standIn.close()
+    await rm(this.#dataDir, { recursive: true, force: true })
+  }
+
+  async #fetch(process: Process, request: Request): Promise<Response> {
+    const isCreate = request.method === 'POST' && request.url.endsWith('/agent/run')
+    this.#diesIfDead(process)
+    if (isCreate) this.onCreate(this.creates.length + 1, 'before')
+    if (process.dead) return NEVER
+    await sleep(this.clock, ANSWER_MS / 2)
+    if (isCreate) this.creates.push(this.clock.now())
+    // What has left is carried out, even when nobody waits for the answer any more.
+    const answer = this.standIn.fetch(request)
+    const settled = await answer.then(
+      (response) => response,
+      (error: unknown) => error,
+    )
+    if (isCreate) this.onCreate(this.creates.length, 'after')
+    await sleep(this.clock, ANSWER_MS / 2)
+    if (process.dead) return NEVER
+    if (settled instanceof Response) return settled
+    throw settled
+  }
+
+  #diesIfDead(process: Process): void {
+    if (process.dead) throw new Error('A dead process sends nothing')
+  }
+
+  #alive(process: Process): Promise<void> {
+    if (!process.dead) return Promise.resolve()
+    return Promise.reject(new DataFolderError('lost', this.#dataDir, 'The process is dead'))
+  }
+
+  /** The clock of a process whose timers no longer go off once it is dead. */
+  #clockOf(isDead: () => boolean): Clock {
+    const { clock } = this
+    return {
+      now: () => clock.now(),
+      setTimeout: (fn, ms) => clock.setTimeout(() => (isDead() ? undefined : fn()), ms),
+      clearTimeout: (handle) => clock.clearTimeout(handle),
+      operation: (work) => clock.operation(work),
+    }
+  }
+}
+
+const NEVER = new Promise<never>(() => {})
+
+/** Makes a world in a temporary folder, gives it to `live` and clears it away. */
+export async function inWorld(options: WorldOptions, live: (world: World) => Promise<void>): Promise<void> {
+  const world = new World(await mkdtemp(join(tmpdir(), 'troupe-simulation-')), options)
+  try {
+    await world.open()
+    await live(world)
+  } finally {
+    await world.close()
+  }
+}
+
+/** Most of the times that lie in any window of `windowMs`. */
+export function mostInAWindow(times: readonly number[], windowMs: number): number {
+  let most = 0
+  for (let from = 0, to = 0; to < times.length; to++) {
+    while ((times[to] ?? 0) - (times[from] ?? 0) >= windowMs) from++
+    most = Math.max(most, to - from + 1)
+  }
+  return most
+}

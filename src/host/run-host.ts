@@ -7,7 +7,7 @@ import type { ActorKind, HostPart, JournalRecord, RecordType } from '../domain/r
 import type { Workflow } from '../domain/workflow.ts'
 import { agentMachine } from '../machines/agent-machine.ts'
 import { managerMachine } from '../machines/manager-machine.ts'
-import { isFinalState, mainState } from '../machines/public-state.ts'
+import { isFinalState } from '../machines/public-state.ts'
 import { describeSupervisor, describeTransition } from '../machines/record-data.ts'
 import { type PauseReason, supervisorMachine } from '../machines/supervisor-machine.ts'
 import { DurableActors, type SettledTransition } from './durable-actors.ts'

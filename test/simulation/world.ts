@@ -104,14 +104,24 @@ export class World {
     return this.orchestrator.start(workflow, {}, settings)
   }
 
+  /** Restores all unfinished runs, unless the process dies over it. */
+  async resumed(): Promise<void> {
+    let done = false
+    void this.orchestrator.resume().then(() => {
+      done = true
+    })
+    await this.clock.runUntil(() => done || !this.isHeld)
+  }
+
   /** Lets time pass until the run has settled, or the process dies; undefined then. */
   async settled(run: string, limitMs = 24 * HOUR_MS): Promise<RunOutcome | undefined> {
+    if (!this.isHeld) return undefined
     let outcome: RunOutcome | undefined
     void this.orchestrator.settled(run).then((settled) => {
       outcome = settled
     })
     await this.clock.runUntil(() => outcome !== undefined || !this.isHeld, limitMs)
-    return outcome
+    return this.isHeld ? outcome : undefined
   }
 
   /** Lets time pass until a record is there, or throws after a day. */
@@ -119,11 +129,14 @@ export class World {
     return this.clock.runUntil(() => this.records.some(found), 24 * HOUR_MS)
   }
 
-  /** The states an actor went through, over all processes. */
+  /** Every record of a run, from the disk. */
+  stored(run: string): Promise<readonly RunRecord[]> {
+    return this.orchestrator.records(run, 0, 100_000)
+  }
+
+  /** The states that an actor was told to go through. */
   states(actor: string): readonly string[] {
-    return this.records.flatMap(({ type, actor: { id }, to }) =>
-      type === 'transition' && id === actor && to !== undefined ? [to] : [],
-    )
+    return statesOf(this.records, actor)
   }
 
   async close(): Promise<void> {
@@ -184,6 +197,13 @@ export async function inWorld(options: WorldOptions, live: (world: World) => Pro
   } finally {
     await world.close()
   }
+}
+
+/** The states that records show an actor to go through. */
+export function statesOf(records: readonly RunRecord[], actor: string): readonly string[] {
+  return records.flatMap(({ type, actor: { id }, to }) =>
+    type === 'transition' && id === actor && to !== undefined ? [to] : [],
+  )
 }
 
 /** Most of the times that lie in any window of `windowMs`. */

@@ -51,7 +51,7 @@ export function readLines(lines: string[]): JournalRecord[] {
 }
 
 /** What everybody may see of them. */
-export function publicLines(lines: string[]): RunRecord[] {
+function publicLines(lines: string[]): RunRecord[] {
   return readLines(lines).map(publicRecord)
 }
 

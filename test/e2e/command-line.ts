@@ -55,7 +55,7 @@ export class Command {
   constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
     this.#words = args.join(' ')
     const own = Object.entries(process.env).filter(([name]) => !OURS.test(name))
-    this.child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+    this.child = spawn(process.execPath, [process.env['TROUPE_TEST_CLI'] ?? 'dist/cli/main.js', ...args], {
       cwd: ROOT,
       env: { ...Object.fromEntries(own), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

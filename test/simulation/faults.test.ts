@@ -73,10 +73,12 @@ describe('a run whose process dies', () => {
           left = deaths < 6 ? 1 + Math.floor(random() * 60) : Number.POSITIVE_INFINITY
           await world.clock.advance(random() * 30_000)
           await world.open()
-          await world.resumed()
+          const resumed = await world.resumed()
+          // It may have died over the very last record.
+          if (world.isHeld && resumed.length === 0) break
           outcome = await world.settled(run)
         }
-        expect(outcome).toEqual({ run, status: 'completed', exitCode: 0 })
+        expect(world.orchestrator.runs().map(({ status }) => status)).toEqual(['completed'])
         await expectOnce(world, run)
       })
     },
@@ -85,11 +87,9 @@ describe('a run whose process dies', () => {
   it.each(['before', 'after'] as const)('%s a create reaches the account: that agent is created once', async (when) => {
     for (const count of [1, 2, 5, 11]) {
       await inWorld({ seed: count }, async (world) => {
-        let killed = false
-        world.onCreate = (number, moment) => {
-          if (killed || number !== count || moment !== when) return
-          killed = true
-          world.kill()
+        let left = count
+        world.onCreate = (moment) => {
+          if (moment === when && --left === 0) world.kill()
         }
         const run = await world.start(WORKFLOW)
         expect(await world.settled(run)).toEqual(undefined)

@@ -42,8 +42,8 @@ export class World {
   readonly #random: () => number
   #process: Process | undefined
   #orchestrator: Orchestrator | undefined
-  /** Asked at each create: before it reaches the account, and after, before it is answered. */
-  onCreate: (count: number, when: 'before' | 'after') => void = () => {}
+  /** Told of each create: before it reaches the account, and after, before it is answered. */
+  onCreate: (when: 'before' | 'after') => void = () => {}
   onRecord: (record: RunRecord) => void = () => {}
 
   constructor(dataDir: string, options: WorldOptions) {
@@ -105,12 +105,13 @@ export class World {
   }
 
   /** Restores all unfinished runs, unless the process dies over it. */
-  async resumed(): Promise<void> {
-    let done = false
-    void this.orchestrator.resume().then(() => {
-      done = true
+  async resumed(): Promise<readonly string[]> {
+    let runs: readonly string[] | undefined
+    void this.orchestrator.resume().then((resumed) => {
+      runs = resumed
     })
-    await this.clock.runUntil(() => done || !this.isHeld)
+    await this.clock.runUntil(() => runs !== undefined || !this.isHeld)
+    return runs ?? []
   }
 
   /** Lets time pass until the run has settled, or the process dies; undefined then. */
@@ -148,7 +149,7 @@ export class World {
   async #fetch(process: Process, request: Request): Promise<Response> {
     const isCreate = request.method === 'POST' && request.url.endsWith('/agent/run')
     this.#diesIfDead(process)
-    if (isCreate) this.onCreate(this.creates.length + 1, 'before')
+    if (isCreate) this.onCreate('before')
     if (process.dead) return NEVER
     await sleep(this.clock, ANSWER_MS / 2)
     if (isCreate) this.creates.push(this.clock.now())
@@ -158,7 +159,7 @@ export class World {
       (response) => response,
       (error: unknown) => error,
     )
-    if (isCreate) this.onCreate(this.creates.length, 'after')
+    if (isCreate) this.onCreate('after')
     await sleep(this.clock, ANSWER_MS / 2)
     if (process.dead) return NEVER
     if (settled instanceof Response) return settled

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
@@ -119,5 +119,16 @@ describe('the architecture', () => {
       /\bas any\b|: any\b|<any>|@ts-(ignore|expect-error|nocheck)/.test(sources.get(file) ?? ''),
     )
     expect(wrong).toEqual([])
+  })
+
+  it('names only tests that exist, by file and by title', () => {
+    const page = readFileSync(resolve(SRC, '../ARCHITECTURE.md'), 'utf8')
+    const named = [...page.matchAll(/`([\w/-]+\.test\.ts)`(?: "([^"]+)")?/g)]
+    const wrong = named.filter(([, file = '', title = '']) => {
+      const path = resolve(import.meta.dirname, file.replace(/^test\//, ''))
+      return !existsSync(path) || !readFileSync(path, 'utf8').includes(title)
+    })
+    expect(named.length).toBeGreaterThan(12)
+    expect(wrong.map(([words]) => words)).toEqual([])
   })
 })

@@ -1,7 +1,6 @@
 import { CarriedRun } from '../../src/carried-run.ts'
 import type { Limiter } from '../../src/domain/limiter.ts'
-import type { JournalRecord, RunRecord } from '../../src/domain/record.ts'
-import { publicRecord } from '../../src/domain/record.ts'
+import type { JournalRecord } from '../../src/domain/record.ts'
 import type { Workflow } from '../../src/domain/workflow.ts'
 import type { Journal } from '../../src/host/journal.ts'
 import { createMemoryJournal } from '../../src/host/memory-journal.ts'
@@ -48,11 +47,6 @@ export function restoreRun(options: ProcessOptions, lines: string[]): CarriedRun
 /** The records of a memory journal. */
 export function readLines(lines: string[]): JournalRecord[] {
   return createMemoryJournal(lines).read()
-}
-
-/** What everybody may see of them. */
-function publicLines(lines: string[]): RunRecord[] {
-  return readLines(lines).map(publicRecord)
 }
 
 function carry(options: ProcessOptions, journal: Journal, projection: RunProjection): CarriedRun {

@@ -2,6 +2,7 @@ import { readdir, stat, unlink } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { type Clock, sleep } from '../domain/clock.ts'
 import { DataFolderError } from '../domain/errors.ts'
 import { controlSocketPath, type Holder, probeSocket, type SocketPlace, socketPlace } from './control-socket.ts'
@@ -63,11 +64,11 @@ class HeldFolder implements FolderLock {
   readonly socketPath: string
   private readonly options: FolderLockOptions
   private readonly ours: OwnSocket
-  private readonly connections: ReadonlySet<Socket>
+  private readonly connections: Connections
   private lost: DataFolderError | undefined
   private releasing: Promise<void> | undefined
 
-  constructor(options: FolderLockOptions, ours: OwnSocket, socketPath: string, connections: ReadonlySet<Socket>) {
+  constructor(options: FolderLockOptions, ours: OwnSocket, socketPath: string, connections: Connections) {
     this.options = options
     this.ours = ours
     this.socketPath = socketPath
@@ -123,27 +124,53 @@ async function removeLeftovers(place: SocketPlace, folder: string, clock: Clock)
   }
 }
 
-function track(server: Server): ReadonlySet<Socket> {
-  const connections = new Set<Socket>()
-  server.on('connection', (socket) => {
-    connections.add(socket)
-    socket.once('close', () => connections.delete(socket))
-  })
-  return connections
+/** Connections of a server, and those of them that became streams. */
+interface Connections {
+  readonly all: ReadonlySet<Socket>
+  readonly streams: ReadonlySet<Duplex>
 }
 
-/** Upgraded connections are none that `closeAllConnections` knows, so all are ended one by one. */
-async function closeServer(server: Server, connections: ReadonlySet<Socket>, clock: Clock): Promise<void> {
+function track(server: Server): Connections {
+  const all = new Set<Socket>()
+  const streams = new Set<Duplex>()
+  server.on('connection', (socket) => {
+    all.add(socket)
+    socket.once('close', () => all.delete(socket))
+  })
+  server.on('upgrade', (_request, socket) => {
+    streams.add(socket)
+    socket.once('close', () => streams.delete(socket))
+  })
+  return { all, streams }
+}
+
+/**
+ * Whoever has asked gets an answer, if there is one within a second: a connection that breaks leaves its client in doubt about what it
+ * asked for. Streams are ended here, since the server no longer knows them.
+ */
+async function closeServer(server: Server, { all, streams }: Connections, clock: Clock): Promise<void> {
   if (!server.listening) return
+  // Those who connected a moment ago are taken in first.
+  await new Promise((resolve) => setImmediate(resolve))
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve())
   })
-  for (const socket of connections) socket.destroySoon()
+  server.closeIdleConnections()
+  for (const socket of streams) endSoon(socket)
   const timer = clock.setTimeout(() => {
-    for (const socket of connections) socket.destroy()
+    for (const socket of all) socket.destroy()
   }, GOODBYE_MS)
   await closed
   clock.clearTimeout(timer)
+}
+
+/** Ends a stream once what was written has left. */
+function endSoon(socket: Duplex): void {
+  if (socket.writableFinished) socket.destroy()
+  else {
+    socket.once('finish', () => socket.destroy())
+    socket.end()
+  }
 }
 
 function locked(folder: string, holder: Holder): DataFolderError {

@@ -31,6 +31,75 @@ async function refusal(terminal: Terminal, args: readonly string[]): Promise<str
   return stderr
 }
 
+describe.concurrent('a data folder that cannot be used', () => {
+  inTerminal('is named when whoever holds it does not answer', async ({ terminal, onTestFinished }) => {
+    const dataDir = await terminal.folder()
+    const file = await terminal.workflow(SHORT)
+    const silent = createServer(() => {})
+    silent.listen(join(dataDir, 'control.sock'))
+    await once(silent, 'listening')
+    onTestFinished(() => void silent.close())
+    const inFolder = ['--data-dir', dataDir]
+    const ended = await Promise.all([
+      terminal.troupe(['run', file, '--input', 'topic=x', ...inFolder]),
+      terminal.troupe(['resume', ...inFolder]),
+      terminal.troupe(['show', 'last', ...inFolder]),
+      terminal.troupe(['task', 'last', 'only', 'retry', ...inFolder]),
+    ])
+    const said = `troupe: A process holds ${dataDir} but does not answer. Let it go on or end it, then try again.\n`
+    expect(ended.map(({ code, stdout, stderr }) => [code, stdout, stderr])).toEqual(ended.map(() => [2, '', said]))
+  })
+
+  inTerminal('is named when its holder is stopped, and nothing is lost once that goes on', async ({ terminal }) => {
+    const dataDir = await terminal.folder()
+    const file = await terminal.workflow(SHORT)
+    const run = ['run', file, '--input', 'topic=x', '--data-dir', dataDir]
+    const holder = terminal.start([...run, '--speed', '0.005', '--json'])
+    await holder.sawState('only', 'running')
+    holder.signal('SIGSTOP')
+    const second = await terminal.troupe(run)
+    expect([second.code, second.stdout, second.stderr]).toEqual([
+      2,
+      '',
+      `troupe: A process holds ${dataDir} but does not answer. Let it go on or end it, then try again.\n`,
+    ])
+    holder.signal('SIGCONT')
+    const { code, stdout } = await holder.ended
+    const records = recordsOf(stdout)
+    expect([code, resultOf(stdout).status]).toEqual([0, 'completed'])
+    expect(records.map(({ seq }) => seq)).toEqual(range(1, records.length))
+  })
+
+  inTerminal('is named with the reason, whatever is asked of it', async ({ terminal }) => {
+    const folder = await terminal.folder()
+    const file = await terminal.workflow(SHORT)
+    const plain = join(folder, 'file')
+    await writeFile(plain, '')
+    const run = ['run', file, '--input', 'topic=x', '--data-dir']
+    const ended = await Promise.all([
+      terminal.troupe([...run, plain]),
+      terminal.troupe([...run, join(plain, 'below')]),
+      terminal.troupe([...run, '/dev/null/x']),
+      terminal.troupe([...run, '/proc/troupe']),
+      terminal.troupe(['resume', '--data-dir', plain]),
+      terminal.troupe(['cancel', 'last', '--data-dir', join(plain, 'below')]),
+      terminal.troupe(['show', 'last', '--data-dir', join(plain, 'below')]),
+    ])
+    expect(ended.map(({ code, stdout }) => [code, stdout])).toEqual(ended.map(() => [2, '']))
+    const isFile = 'is a file, not a folder. Choose another with --data-dir.\n'
+    expect(ended.map(({ stderr }) => stderr)).toEqual([
+      `troupe: Cannot use the data folder in ${plain}: something on that path ${isFile}`,
+      `troupe: Cannot use the data folder in ${plain}/below: something on that path ${isFile}`,
+      `troupe: Cannot use the data folder in /dev/null/x: something on that path ${isFile}`,
+      expect.stringMatching(/^troupe: Cannot use the data folder in \/proc\/troupe: .+\n$/),
+      `troupe: Something on the path ${plain} ${isFile}`,
+      `troupe: Something on the path ${plain}/below ${isFile}`,
+      expect.stringMatching(/^troupe: Cannot read the list of runs in .*: .*ENOTDIR.*\n$/),
+    ])
+    expect(await readdir(folder)).toEqual(['file'])
+  })
+})
+
 describe.concurrent('bad input', () => {
   inTerminal('every mistake of a workflow is told at once, each with its place', async ({ terminal }) => {
     const file = await terminal.workflow(MISTAKEN)
@@ -105,74 +174,5 @@ describe.concurrent('bad input', () => {
       "troupe: 'dance' is nothing a task takes. There are: retry, complete, skip, fail, wait, adopt.\n",
       "troupe: unknown command 'dance'\n(Did you mean cancel?)\nTry: troupe --help\n",
     ])
-  })
-})
-
-describe.concurrent('a data folder that cannot be used', () => {
-  inTerminal('is named with the reason, whatever is asked of it', async ({ terminal }) => {
-    const folder = await terminal.folder()
-    const file = await terminal.workflow(SHORT)
-    const plain = join(folder, 'file')
-    await writeFile(plain, '')
-    const run = ['run', file, '--input', 'topic=x', '--data-dir']
-    const ended = await Promise.all([
-      terminal.troupe([...run, plain]),
-      terminal.troupe([...run, join(plain, 'below')]),
-      terminal.troupe([...run, '/dev/null/x']),
-      terminal.troupe([...run, '/proc/troupe']),
-      terminal.troupe(['resume', '--data-dir', plain]),
-      terminal.troupe(['cancel', 'last', '--data-dir', join(plain, 'below')]),
-      terminal.troupe(['show', 'last', '--data-dir', join(plain, 'below')]),
-    ])
-    expect(ended.map(({ code, stdout }) => [code, stdout])).toEqual(ended.map(() => [2, '']))
-    const isFile = 'is a file, not a folder. Choose another with --data-dir.\n'
-    expect(ended.map(({ stderr }) => stderr)).toEqual([
-      `troupe: Cannot use the data folder in ${plain}: something on that path ${isFile}`,
-      `troupe: Cannot use the data folder in ${plain}/below: something on that path ${isFile}`,
-      `troupe: Cannot use the data folder in /dev/null/x: something on that path ${isFile}`,
-      expect.stringMatching(/^troupe: Cannot use the data folder in \/proc\/troupe: .+\n$/),
-      `troupe: Something on the path ${plain} ${isFile}`,
-      `troupe: Something on the path ${plain}/below ${isFile}`,
-      expect.stringMatching(/^troupe: Cannot read the list of runs in .*: .*ENOTDIR.*\n$/),
-    ])
-    expect(await readdir(folder)).toEqual(['file'])
-  })
-
-  inTerminal('is named when whoever holds it does not answer', async ({ terminal, onTestFinished }) => {
-    const dataDir = await terminal.folder()
-    const file = await terminal.workflow(SHORT)
-    const silent = createServer(() => {})
-    silent.listen(join(dataDir, 'control.sock'))
-    await once(silent, 'listening')
-    onTestFinished(() => void silent.close())
-    const inFolder = ['--data-dir', dataDir]
-    const ended = await Promise.all([
-      terminal.troupe(['run', file, '--input', 'topic=x', ...inFolder]),
-      terminal.troupe(['resume', ...inFolder]),
-      terminal.troupe(['show', 'last', ...inFolder]),
-      terminal.troupe(['task', 'last', 'only', 'retry', ...inFolder]),
-    ])
-    const said = `troupe: A process holds ${dataDir} but does not answer. Let it go on or end it, then try again.\n`
-    expect(ended.map(({ code, stdout, stderr }) => [code, stdout, stderr])).toEqual(ended.map(() => [2, '', said]))
-  })
-
-  inTerminal('is named when its holder is stopped, and nothing is lost once that goes on', async ({ terminal }) => {
-    const dataDir = await terminal.folder()
-    const file = await terminal.workflow(SHORT)
-    const run = ['run', file, '--input', 'topic=x', '--data-dir', dataDir]
-    const holder = terminal.start([...run, '--speed', '0.005', '--json'])
-    await holder.sawState('only', 'running')
-    holder.signal('SIGSTOP')
-    const second = await terminal.troupe(run)
-    expect([second.code, second.stdout, second.stderr]).toEqual([
-      2,
-      '',
-      `troupe: A process holds ${dataDir} but does not answer. Let it go on or end it, then try again.\n`,
-    ])
-    holder.signal('SIGCONT')
-    const { code, stdout } = await holder.ended
-    const records = recordsOf(stdout)
-    expect([code, resultOf(stdout).status]).toEqual([0, 'completed'])
-    expect(records.map(({ seq }) => seq)).toEqual(range(1, records.length))
   })
 })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect } from 'vitest'
-import { createdOnce, inTerminal, recordsOf, resultOf } from './command-line.ts'
+import { createdOnce, inTerminal, range, recordsOf, resultOf } from './command-line.ts'
 
 const PARALLEL = `
 name: parallel
@@ -33,6 +33,50 @@ async function refusing(status: number, refuses: (path: string) => boolean = () 
   }
   return { url: `http://127.0.0.1:${port}`, asked, close }
 }
+
+const TASKS = ['first', 'left', 'middle', 'right', 'last']
+const WORKFLOW = `
+name: faulty
+defaults: { repository: acme/shop, retry: { attempts: 1 } }
+manager: { prompt: Watch them, reportEvery: 1s, simulate: { duration: 200ms, result: Noted. } }
+tasks:
+  first: { prompt: Begin, simulate: { duration: 500ms, result: Begun. } }
+  left: { prompt: Left, needs: [first], simulate: { duration: 500ms, result: Left. } }
+  middle: { prompt: Middle, needs: [first], simulate: { duration: 700ms, result: Middle. } }
+  right: { prompt: Right, needs: [first], simulate: { duration: 900ms, result: Right. } }
+  last: { prompt: "End: {{ tasks.left.result }}", needs: [left, middle, right], simulate: { duration: 500ms } }
+`
+
+describe.concurrent('a server that fails', () => {
+  for (const [name, seed, faults] of [
+    ['loses answers after it has carried out what was asked', 1, { 'answer-lost': 0.5 }],
+    ['answers with errors and breaks connections', 2, { error: 0.15, reset: 0.1 }],
+    ['answers with garbage and with what was long ago', 3, { garbage: 0.2, stale: 0.3 }],
+    ['does all of it, and slowly', 4, { 'answer-lost': 0.1, error: 0.1, reset: 0.05, garbage: 0.1, slow: 0.02 }],
+  ] as const) {
+    inTerminal(`${name}: the run completes, each agent created once`, async ({ terminal }) => {
+      const standIn = await terminal.standIn(['--limit', 'create=none', '--seed', String(seed)])
+      await standIn.setFaults(faults)
+      const file = await terminal.workflow(WORKFLOW)
+      const flags = ['--backend', 'codegen', '--grace', '1s', '--limit', 'codegen.create=none', '--json']
+      const { code, stdout } = await terminal.troupe(
+        ['run', file, ...flags, '--data-dir', await terminal.folder()],
+        standIn.env,
+      )
+      const { run, status, standIn: played, tasks } = resultOf(stdout)
+      expect([code, status, played]).toEqual([0, 'completed', false])
+      const agents = tasks.filter(({ task }) => task !== 'manager')
+      expect(agents.map(({ task, state, attempts }) => [task, state, attempts])).toEqual(
+        TASKS.map((task) => [task, 'completed', 1]),
+      )
+      const { [`${run}/manager/1`]: managers, ...created } = await standIn.creations()
+      expect([created, managers ?? 1]).toEqual([createdOnce(run, TASKS), 1])
+      expect(Object.values(await standIn.turns()).filter((count) => count !== 1)).toEqual([])
+      const records = recordsOf(stdout)
+      expect(records.map(({ seq }) => seq)).toEqual(range(1, records.length))
+    })
+  }
+})
 
 describe.concurrent('an account that refuses', () => {
   inTerminal(
@@ -152,7 +196,9 @@ describe.concurrent('an account that refuses', () => {
     async ({ terminal }) => {
       const dataDir = await terminal.folder()
       const file = await terminal.workflow(PARALLEL)
-      const env = { CODEGEN_API_BASE_URL: 'http://127.0.0.1:9' }
+      const server = await refusing(500)
+      server.close()
+      const env = { CODEGEN_API_BASE_URL: server.url }
       const command = terminal.start(['run', file, '--data-dir', dataDir, '--json'], env)
       await command.saw(/"from":"creating","to":"pending"/)
       const run = await command.run()
@@ -163,23 +209,25 @@ describe.concurrent('an account that refuses', () => {
     },
   )
 
-  inTerminal('settings that cannot be right are refused before anything is made', async ({ terminal }) => {
+  inTerminal('settings that cannot be right are named before a run is made', async ({ terminal }) => {
     const file = await terminal.workflow(PARALLEL)
-    const dataDir = `${await terminal.folder()}/data`
-    const run = ['run', file, '--data-dir', dataDir]
     const nowhere = { CODEGEN_API_BASE_URL: 'http://127.0.0.1:9' }
-    const [address, organization, token] = await Promise.all([
-      terminal.troupe(run, { CODEGEN_API_BASE_URL: 'not an address' }),
-      terminal.troupe(run, { ...nowhere, CODEGEN_ORG_ID: 'ours' }),
-      terminal.troupe(run, { ...nowhere, CODEGEN_API_TOKEN: 'with spaces in it' }),
+    const refused = async (env: Readonly<Record<string, string>>) => {
+      const dataDir = await terminal.folder()
+      const { code, stdout, stderr } = await terminal.troupe(['run', file, '--data-dir', dataDir], env)
+      const { stdout: runs } = await terminal.troupe(['runs', '--data-dir', dataDir])
+      expect([code, stdout, runs]).toEqual([2, '', `No runs in ${dataDir} yet.\n`])
+      return stderr
+    }
+    const said = await Promise.all([
+      refused({ CODEGEN_API_BASE_URL: 'not an address' }),
+      refused({ ...nowhere, CODEGEN_ORG_ID: 'ours' }),
+      refused({ ...nowhere, CODEGEN_API_TOKEN: 'with spaces in it' }),
     ])
-    expect([address, organization, token].map(({ code, stdout }) => [code, stdout])).toEqual([
-      [2, ''],
-      [2, ''],
-      [2, ''],
+    expect(said).toEqual([
+      'troupe: CODEGEN_API_BASE_URL is not a web address. Set it to http(s)://HOST[:PORT] without a user name.\n',
+      'troupe: CODEGEN_ORG_ID is not the number of an organization. Set it to that number, or to nothing.\n',
+      'troupe: CODEGEN_API_TOKEN is empty or holds characters that no token has. Set it to a valid token.\n',
     ])
-    expect(address.stderr).toMatch(/^troupe: CODEGEN_API_BASE_URL is not a web address\..*\n$/)
-    expect(organization.stderr).toMatch(/^troupe: CODEGEN_ORG_ID .*\n$/)
-    expect(token.stderr).toMatch(/^troupe: CODEGEN_API_TOKEN .*\n$/)
   })
 })

@@ -1,5 +1,6 @@
 import { openRecordFeed, type RecordFeed } from '../api/record-feed.ts'
 import type { RunViews } from '../api/run-views.ts'
+import { DataFolderError } from '../domain/errors.ts'
 import type { RunOutcome } from '../domain/orchestration.ts'
 import type { RunView } from '../domain/views.ts'
 import type { FolderHold } from '../hold-folder.ts'
@@ -29,7 +30,8 @@ export async function carryRuns(hold: FolderHold, pursuit: Pursuit): Promise<voi
   try {
     await hold.close()
   } catch (error) {
-    failure ??= error
+    // That the folder cannot be written to was said where the run stopped for it.
+    if (!(error instanceof DataFolderError) || progress.worst() !== 2) failure ??= error
   }
   feed?.stop()
   finishInterrupted(pursuit, new Map([...before, ...(await lastViews(hold, progress.unfinished()))]))

@@ -174,7 +174,12 @@ export function watch<Other extends { as: WatchOutput['kind']; target: string }>
       expect,
     }),
     onDone: [
-      { guard: kindIs('complete'), target: '#agent.live.reporting' },
+      {
+        guard: kindIs('complete'),
+        target: '#agent.live.reporting',
+        // It ended by evidence, so that it was late no longer matters.
+        actions: machine.assign({ reason: undefined }),
+      },
       ...other.map(({ as, target }) => ({ guard: kindIs(as), target })),
       {
         target: '#agent.live.recovering',

@@ -8,5 +8,7 @@ export default defineConfig({
     // XState's development build speaks whenever a child starts inside an action; here that is how agents start.
     onConsoleLog: (line) => !line.includes('Custom actions should not call'),
     pool: 'threads',
+    // Tests of real processes mostly wait for them.
+    maxWorkers: 4,
   },
 })

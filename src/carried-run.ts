@@ -27,6 +27,7 @@ import type { ManagerPolicy } from './machines/manager-machine.ts'
 import { mainState } from './machines/public-state.ts'
 import type { PauseReason } from './machines/supervisor-machine.ts'
 import { RunEnvironment } from './run-environment.ts'
+import { endedOutcome } from './run-view.ts'
 import type { SharedLimits } from './shared-limits.ts'
 import { backendsOf } from './workflow-backends.ts'
 
@@ -100,8 +101,8 @@ export class CarriedRun {
     const { host } = this
     const { status, run } = host
     if (host.ended) {
-      const exitCode = status === 'completed' ? 0 : 1
-      return { run, status, exitCode, ...(exitCode === 0 ? {} : { reason: this.#endReason(status) }) }
+      const settled = [...host.projection.settled]
+      return endedOutcome(run, status, () => settled.filter(([, task]) => task.status === 'failed').map(([id]) => id))
     }
     if (!this.#isQuiet()) return undefined
     const { reason } = host
@@ -114,12 +115,6 @@ export class CarriedRun {
     this.#givenUp.close()
     this.host.actors.close()
     this.#options.shared.drop(this.#options.run)
-  }
-
-  #endReason(status: string): string {
-    if (status === 'cancelled') return 'The run was cancelled'
-    const failed = [...this.host.projection.settled].filter(([, task]) => task.status === 'failed').map(([id]) => id)
-    return `Failed: ${failed.slice(0, 10).join(', ')}${failed.length > 10 ? ', …' : ''}`
   }
 
   #isQuiet(): boolean {

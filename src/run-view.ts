@@ -1,10 +1,14 @@
 import { itemId, MANAGER } from './domain/ids.ts'
 import type { WaitingFor } from './domain/limiter.ts'
+import type { RunOutcome } from './domain/orchestration.ts'
 import type { AttemptView, RunView, TaskView } from './domain/views.ts'
 import type { TaskSpec, Workflow } from './domain/workflow.ts'
 import { legalRunCommands, legalTaskCommands } from './machines/commands.ts'
 import { isFinalState } from './machines/public-state.ts'
 import { type AttemptFacts, type RunFacts, summaryOf, type TaskFacts } from './registry.ts'
+
+/** How many tasks a reason names. */
+const NAMED = 10
 
 /** What a process that holds the run knows beyond its records. */
 export interface LiveKnowledge {
@@ -42,6 +46,18 @@ export function buildRunView(workflow: Workflow, facts: RunFacts, live?: LiveKno
     counts: Object.fromEntries(counts),
     alerts: [...facts.alerts],
     commands: legalRunCommands(facts.status),
+  }
+}
+
+/** The outcome of a run that has ended; what failed is named. */
+export function endedOutcome(run: string, status: string, failed: () => readonly string[]): RunOutcome {
+  if (status !== 'failed') return { run, status, exitCode: status === 'completed' ? 0 : 1 }
+  const names = failed()
+  return {
+    run,
+    status,
+    exitCode: 1,
+    reason: `Failed: ${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ', …' : ''}`,
   }
 }
 

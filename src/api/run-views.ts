@@ -2,6 +2,7 @@ import { NotFoundError } from '../domain/errors.ts'
 import type { DataFolderReader, Orchestrator, RunOutcome } from '../domain/orchestration.ts'
 import type { RunView } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
+import { endedOutcome } from '../run-view.ts'
 
 /** The views of all runs of a folder: an orchestrator knows only those that it carries. */
 export interface RunViews {
@@ -44,6 +45,6 @@ export function createRunViews(
 }
 
 /** The outcome of a run that has ended. */
-export function outcomeOfEnded({ run, status, reason }: RunView): RunOutcome {
-  return { run, status, exitCode: status === 'completed' ? 0 : 1, ...(reason === undefined ? {} : { reason }) }
+export function outcomeOfEnded({ run, status, tasks }: RunView): RunOutcome {
+  return endedOutcome(run, status, () => tasks.filter(({ state }) => state === 'failed').map(({ task }) => task))
 }

@@ -51,7 +51,7 @@ export function renderSummary(
 
 function rowOf(task: TaskView, { now }: SummaryFrame) {
   const elapsed = elapsedOf(task, now)
-  const why = task.state === 'completed' || task.state === 'cancelled' ? '' : reasonOf(task, now)
+  const why = task.state === 'completed' ? '' : reasonOf(task, now)
   return [
     task.task,
     [`${glyphOf(task.state)} ${task.state}`, styleOf(task.state)] as const,

@@ -63,7 +63,7 @@ export class CommandRefusedError extends TroupeError {
   constructor(subject: string, command: string, state: string, legal: readonly string[]) {
     super(
       `${subject} is ${state} and cannot take '${command}'. ` +
-        (legal.length > 0 ? `It takes: ${legal.join(', ')}.` : 'It takes no command any more.'),
+        (legal.length > 0 ? `It takes: ${legal.join(', ')}.` : 'It takes no command now.'),
     )
     this.subject = subject
     this.command = command

@@ -49,10 +49,10 @@ tasks:
 
 describe.concurrent('a server that fails', () => {
   for (const [name, seed, faults] of [
-    ['loses answers after it has carried out what was asked', 1, { 'answer-lost': 0.5 }],
+    ['loses answers, or garbles them, after it has done what was asked', 1, { 'answer-lost': 0.4, garbage: 0.1 }],
     ['answers with errors and breaks connections', 2, { error: 0.15, reset: 0.1 }],
-    ['answers with garbage and with what was long ago', 3, { garbage: 0.2, stale: 0.3 }],
-    ['does all of it, and slowly', 4, { 'answer-lost': 0.1, error: 0.1, reset: 0.05, garbage: 0.1, slow: 0.02 }],
+    ['answers with what was a while ago', 3, { stale: 0.5 }],
+    ['does what it likes, and slowly', 4, { 'answer-lost': 0.1, error: 0.1, reset: 0.05, garbage: 0.1, slow: 0.02 }],
   ] as const) {
     inTerminal(`${name}: the run completes, each agent created once`, async ({ terminal }) => {
       const standIn = await terminal.standIn(['--limit', 'create=none', '--seed', String(seed)])

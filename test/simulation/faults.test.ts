@@ -59,13 +59,15 @@ describe('a run against an account that loses, delays and garbles answers', () =
 
 describe('a run whose process dies', () => {
   it.each(Array.from({ length: 12 }, (_, index) => index + 1))(
-    'after a record, again and again, completes and doubles nothing (seed %i)',
+    'or ends after a record, again and again, completes and doubles nothing (seed %i)',
     async (seed) => {
       await inWorld({ seed, faults: { 'answer-lost': 0.05, stale: 0.05 } }, async (world) => {
         const random = chances(seed, 'deaths')
         let left = 6 + Math.floor(random() * 40)
         world.onRecord = () => {
-          if (--left === 0) world.kill()
+          if (--left !== 0) return
+          if (seed % 3 === 0) world.leave()
+          else world.kill()
         }
         const run = await world.start(WORKFLOW)
         let outcome = await world.settled(run)
@@ -84,21 +86,26 @@ describe('a run whose process dies', () => {
     },
   )
 
-  it.each(['before', 'after'] as const)('%s a create reaches the account: that agent is created once', async (when) => {
-    for (const count of [1, 2, 5, 11]) {
-      await inWorld({ seed: count }, async (world) => {
-        let left = count
-        world.onCreate = (moment) => {
-          if (moment === when && --left === 0) world.kill()
-        }
-        const run = await world.start(WORKFLOW)
-        expect(await world.settled(run)).toEqual(undefined)
-        await world.clock.advance(1_000)
-        await world.open()
-        await world.resumed()
-        expect(await world.settled(run)).toEqual({ run, status: 'completed', exitCode: 0 })
-        await expectOnce(world, run)
-      })
-    }
-  })
+  it.each(['before', 'after'] as const)(
+    '%s a create or a prompt reaches the account: it is made once',
+    async (when) => {
+      // The fourteen agents, the manager, and what the manager is told.
+      for (const count of [1, 2, 3, 7, 14, 16, 17, 18]) {
+        await inWorld({ seed: count }, async (world) => {
+          let left = count
+          world.onWrite = (moment) => {
+            if (moment === when && --left === 0) world.kill()
+          }
+          const run = await world.start(WORKFLOW)
+          expect(await world.settled(run)).toEqual(undefined)
+          await world.clock.advance(1_000)
+          await world.open()
+          await world.resumed()
+          expect(await world.settled(run)).toEqual({ run, status: 'completed', exitCode: 0 })
+          await expectOnce(world, run)
+          expect(Object.entries(world.standIn.turns()).filter(([, times]) => times !== 1)).toEqual([])
+        })
+      }
+    },
+  )
 })

@@ -42,8 +42,11 @@ export class World {
   readonly #random: () => number
   #process: Process | undefined
   #orchestrator: Orchestrator | undefined
-  /** Told of each create: before it reaches the account, and after, before it is answered. */
-  onCreate: (when: 'before' | 'after') => void = () => {}
+  /** What dead processes have left open. */
+  readonly #left: Orchestrator[] = []
+  #leaving: Promise<void> | undefined
+  /** Told of each create and each prompt: before it reaches the account, and after, before it is answered. */
+  onWrite: (when: 'before' | 'after') => void = () => {}
   onRecord: (record: RunRecord) => void = () => {}
 
   constructor(dataDir: string, options: WorldOptions) {
@@ -67,6 +70,7 @@ export class World {
 
   /** A new process takes the folder. */
   async open(): Promise<Orchestrator> {
+    if (this.#leaving !== undefined) await this.clock.runUntil(this.#leaving)
     const process: Process = { clock: this.#clockOf(() => process.dead), dead: false }
     this.#process = process
     const orchestrator = await createOrchestrator({
@@ -92,6 +96,13 @@ export class World {
   /** SIGKILL: nothing more is written, sent, heard or told. */
   kill(): void {
     if (this.#process !== undefined) this.#process.dead = true
+    if (this.#orchestrator !== undefined) this.#left.push(this.#orchestrator)
+    this.#orchestrator = undefined
+  }
+
+  /** The process ends of itself, and makes all durable first; the next one waits for that. */
+  leave(): void {
+    this.#leaving = this.#orchestrator?.close()
     this.#orchestrator = undefined
   }
 
@@ -142,6 +153,8 @@ export class World {
 
   async close(): Promise<void> {
     await this.#orchestrator?.close()
+    // A dead process has no open files; these are closed for the sake of the one that runs the tests.
+    await Promise.allSettled(this.#left.map((orchestrator) => orchestrator.close()))
     await this.standIn.close()
     await rm(this.#dataDir, { recursive: true, force: true })
   }
@@ -149,7 +162,7 @@ export class World {
   async #fetch(process: Process, request: Request): Promise<Response> {
     const isCreate = request.method === 'POST' && request.url.endsWith('/agent/run')
     this.#diesIfDead(process)
-    if (isCreate) this.onCreate('before')
+    if (request.method === 'POST') this.onWrite('before')
     if (process.dead) return NEVER
     await sleep(this.clock, ANSWER_MS / 2)
     if (isCreate) this.creates.push(this.clock.now())
@@ -159,7 +172,7 @@ export class World {
       (response) => response,
       (error: unknown) => error,
     )
-    if (isCreate) this.onCreate('after')
+    if (request.method === 'POST') this.onWrite('after')
     await sleep(this.clock, ANSWER_MS / 2)
     if (process.dead) return NEVER
     if (settled instanceof Response) return settled

@@ -31,9 +31,9 @@ export class AccountBlocks {
   pauseIfBlocked(host: RunHost): void {
     for (const backend of backendsOf(host.workflow)) {
       const failure = this.#blocked.get(this.#accountOf(backend))
-      if (failure === undefined || host.status !== 'running') continue
+      if (failure === undefined || (host.status !== 'running' && host.status !== 'paused')) continue
       host.alert(kindOf(failure), failure.message)
-      host.pause({ kind: kindOf(failure), message: failure.message })
+      if (host.status === 'running') host.pause({ kind: kindOf(failure), message: failure.message })
     }
   }
 }

@@ -9,7 +9,9 @@ import { settleAgentRun } from './actors/settle-agent-run.ts'
 import { watchAgentRun } from './actors/watch-agent-run.ts'
 import type { Backend, Failure } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
+import type { RunCommand, TaskCommand } from './domain/command.ts'
 import type { Effect } from './domain/effect.ts'
+import { UsageError } from './domain/errors.ts'
 import { formatKey, MANAGER } from './domain/ids.ts'
 import type { JsonObject } from './domain/json.ts'
 import type { Limiter } from './domain/limiter.ts'
@@ -94,6 +96,20 @@ export class CarriedRun {
       this.#closeIntents(reason)
     }
     this.host.proceed()
+  }
+
+  /** Throws UsageError when a person's result does not fit the task's output. */
+  refuseUnfit(task: string, command: TaskCommand): void {
+    if (command.type !== 'complete') return
+    const wrong = this.environment.checkOutput(task, command.result)
+    if (wrong !== undefined) throw new UsageError(`${task} cannot be completed with this result: ${wrong}`)
+  }
+
+  /** Throws UsageError when a used-up budget is to go on as it is. */
+  refuseVain(command: RunCommand): void {
+    const { reason } = this.host
+    if (command.type !== 'continue' || command.budget !== undefined || reason?.kind !== 'budget') return
+    throw new UsageError(`${reason.message}: raise it, as in --budget agentRuns=+10 or --budget duration=+1h.`)
   }
 
   /** The outcome once the run has ended or nothing of it can progress without a person; undefined before. */

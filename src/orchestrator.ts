@@ -108,15 +108,12 @@ class LocalOrchestrator implements Orchestrator {
     await this.#openBackends(workflow, settings)
     const run = createRunId(clock.now(), random ?? cryptoRandom)
     const path = await folder.createRun(run)
-    await writeDefinition(path, { v: 1, workflow, inputs, settings }, clock)
-    const keeper = await RunKeeper.begin(this.#keeperOptions(run, path), { v: 1, workflow, inputs, settings })
+    const standIn = this.#usesStandIn(workflow)
+    const definition = { v: 1, workflow, inputs, settings, standIn, startedAt: clock.now() } as const
+    await writeDefinition(path, definition, clock)
+    const keeper = await RunKeeper.begin(this.#keeperOptions(run, path), definition)
     this.#runs.set(run, keeper)
-    await keeper.begin({
-      name: workflow.name,
-      inputs,
-      settings: settings as JsonObject,
-      standIn: this.#usesStandIn(workflow),
-    })
+    await keeper.begin({ name: workflow.name, inputs, settings: settings as JsonObject, standIn })
     this.#blocks.pauseIfBlocked(keeper.carried.host)
     return run
   }
@@ -144,6 +141,7 @@ class LocalOrchestrator implements Orchestrator {
     const keeper = await this.#carried(run)
     // A cancel settles agents at their backends even where everything else is held back.
     if (command.type === 'cancel') this.#gate.open()
+    keeper.carried.refuseVain(command)
     return keeper.command(command)
   }
 
@@ -151,6 +149,7 @@ class LocalOrchestrator implements Orchestrator {
     const keeper = await this.#carried(run)
     const known = this.view(run).tasks.some((view) => view.task === task)
     if (!known) throw new NotFoundError(`Task ${task} of ${run}`, `'troupe show ${run}' lists its tasks.`)
+    keeper.carried.refuseUnfit(task, command)
     return keeper.carried.host.commandTask(task, command)
   }
 

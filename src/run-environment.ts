@@ -1,6 +1,7 @@
 import type { RunContext } from './actors/run-context.ts'
 import type { AgentOrder, Backend, Failure } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
+import { BackendError } from './domain/errors.ts'
 import { formatKey, MANAGER } from './domain/ids.ts'
 import type { Json, JsonObject } from './domain/json.ts'
 import type { Limiter, SlotRequest } from './domain/limiter.ts'
@@ -28,6 +29,8 @@ export interface RunEnvironmentOptions {
   readonly backend: (id: string) => Backend
   readonly onBlocked: (account: string, failure: Failure) => void
 }
+
+const NOT_TO_RUN = { kind: 'refused', retryable: false, certain: true } as const
 
 /** What one settled task's line to the manager may hold, characters. */
 const TOLD = 1_500
@@ -144,6 +147,8 @@ export class RunEnvironment implements RunContext {
     const key = { run: this.run, task, attempt }
     if (task === MANAGER) return this.#managerOrder(key)
     const spec = this.spec(task)
+    if (spec.forEach !== undefined && !task.endsWith(']'))
+      throw new BackendError(`The items of ${task} cannot be made: complete, skip or fail it`, NOT_TO_RUN)
     const text = renderTemplate(
       extras.prompt ?? spec.prompt,
       await this.outcomes.scope(task, extras.prompt ?? spec.prompt),

@@ -13,6 +13,9 @@ export interface RunDefinition {
   readonly workflow: Workflow
   readonly inputs: JsonObject
   readonly settings: RunSettings
+  /** What the first record says too, for the case that it is damaged. */
+  readonly standIn: boolean
+  readonly startedAt: number
 }
 
 const FILE = 'workflow.json'

@@ -47,10 +47,21 @@ export async function readStoredRun(
     },
     { afterSeq: checkpoint?.seq ?? 0, repair: options.repair === true, clock },
   )
+  if (facts.startedAt === '') restoreBeginning(facts, projection, definition)
   // A damaged line still used its seq: none is ever given twice.
   projection.seq = Math.max(projection.seq, reading.lastSeq)
   if (projection.seq === 0) {
     throw new DataFolderError('damaged', folder, `Run ${run} has no record: it was never begun. Start it again.`)
   }
   return { definition, projection, facts, checkpoints, reading }
+}
+
+/** The first record is damaged: what it said stands in the definition too. */
+function restoreBeginning(facts: RunFacts, projection: RunProjection, definition: RunDefinition): void {
+  facts.name = definition.workflow.name
+  facts.inputs = definition.inputs
+  facts.settings = definition.settings as JsonObject
+  facts.standIn = definition.standIn
+  facts.startedAt = new Date(definition.startedAt).toISOString()
+  projection.startedAt = definition.startedAt
 }

@@ -65,12 +65,11 @@ describe('the examples', () => {
   })
 })
 
-/** Runs a program of the examples from its source, where `troupe` is this package's own. */
+/** Runs a program of the examples from its source; tsconfig.json says that `troupe` is this package's own source. */
 function runProgram(name: string, ...args: readonly string[]) {
   return new Promise<{ code: number | null; stdout: string; stderr: string }>((end) => {
     const child = spawn(process.execPath, ['--import', 'tsx', join(EXAMPLES, name), ...args], {
       cwd: ROOT,
-      env: { ...process.env, TSX_TSCONFIG_PATH: join(EXAMPLES, 'tsconfig.json') },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stdout = ''

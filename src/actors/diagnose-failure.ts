@@ -29,7 +29,9 @@ export const diagnoseFailure =
         return []
       })
     }
-    const text = entries.map((entry) => `${entry.type}${entry.tool ? ` ${entry.tool}` : ''}: ${entry.text}`).join('\n')
+    // Our own prompts would nest in the next one.
+    const said = entries.filter((entry) => entry.type !== 'USER_MESSAGE')
+    const text = said.map((entry) => `${entry.type}${entry.tool ? ` ${entry.tool}` : ''}: ${entry.text}`).join('\n')
     const hopeless = HOPELESS.find(([pattern]) => pattern.test(text))
     const { failure } = input
     return {

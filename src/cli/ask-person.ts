@@ -1,4 +1,4 @@
-import type { RunCommand, TaskCommand } from '../domain/command.ts'
+import type { TaskCommand } from '../domain/command.ts'
 import { CommandRefusedError } from '../domain/errors.ts'
 import type { Orchestrator } from '../domain/orchestration.ts'
 import type { RunView, TaskView } from '../domain/views.ts'
@@ -41,8 +41,23 @@ async function askAboutRun(orchestrator: Orchestrator, view: RunView, question: 
     question,
   )
   if (type === undefined) return false
-  await orchestrator.command(view.run, { type } as RunCommand)
+  if (type === 'cancel') {
+    await orchestrator.command(view.run, { type })
+    return true
+  }
+  const raise = await raiseOf(view, question)
+  if (raise === undefined) return false
+  await orchestrator.command(view.run, { type: 'continue', ...raise })
   return true
+}
+
+/** A used-up budget goes on only when it is raised; undefined when it is not. */
+async function raiseOf(view: RunView, question: Question): Promise<{ budget?: Record<string, number> } | undefined> {
+  if (view.reason?.startsWith('The budget of ') !== true) return {}
+  const duration = view.reason.includes('minutes')
+  const more = Number(await question(duration ? 'How many more minutes? ' : 'How many more agent runs? '))
+  if (!(more > 0)) return undefined
+  return { budget: duration ? { duration: Math.ceil(more * 60_000) } : { agentRuns: Math.ceil(more) } }
 }
 
 async function askAboutTask(

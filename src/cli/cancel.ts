@@ -25,6 +25,8 @@ export async function cancelCommand(
         const run = told ?? (await resolveRun(target, name))
         await target.restore(run)
         if (told === undefined) await target.command(run, { type: 'cancel' })
+        if (told === undefined)
+          context.stderr.write(escapeLine(`${run}: cancel taken; waiting until all of it is settled.`) + '\n')
         told = run
         return untilStopped(target.settled(run, stop.signal), stop)
       },

@@ -19,7 +19,7 @@ export function nextCommands(view: RunView, dataDir: string): readonly string[] 
   for (const task of agents.filter(needsPerson).slice(0, MAX_TASKS)) {
     lines.push(line(taskCommandHint(view.run, task)))
   }
-  if (view.commands.includes('continue')) lines.push(line(`continue ${view.run}`))
+  if (view.commands.includes('continue')) lines.push(line(`continue ${view.run}${raiseFor(view.reason)}`))
   lines.push(line(`resume ${view.run}`))
   return lines
 }
@@ -40,4 +40,10 @@ export function taskCommandHint(run: string, task: TaskView): string {
 
 function shellQuote(text: string): string {
   return /^[\w./@%+:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
+/** What a used-up budget needs to go on. */
+function raiseFor(reason: string | undefined): string {
+  if (reason?.startsWith('The budget of ') !== true) return ''
+  return reason.includes('minutes') ? ' --budget duration=+1h' : ' --budget agentRuns=+10'
 }

@@ -95,10 +95,13 @@ export const deadlineFailure = (context: AgentContext): Failure => ({
   certain: true,
 })
 
+/** What becomes of a task that cannot run at all. */
+const CANNOT_RUN = { escalate: 'quarantine', skip: 'skip', fail: 'fail', continue: 'fail' } as const
+
 /** How an actor with this input begins. */
 export function admission(input: AgentInput): AgentContext['admit'] {
   if (input.quarantined !== undefined) return 'quarantine'
-  if (input.fail !== undefined) return 'fail'
+  if (input.fail !== undefined) return CANNOT_RUN[input.policy.onFailure]
   return input.skip === undefined ? 'run' : 'skip'
 }
 

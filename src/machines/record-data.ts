@@ -42,7 +42,9 @@ interface CausingEvent {
 /** The data of an agent's or the manager's transition into the public state `to`. */
 export function describeTransition(context: Described, to: string, event: CausingEvent): JsonObject | undefined {
   const data: TransitionData = {
-    ...(to === 'running' || to === 'running.deciding' || to === 'escalated.overdue' ? refData(context) : {}),
+    ...(to === 'running' || to === 'running.deciding' || to === 'escalated.overdue' || to === 'cancelled'
+      ? refData(context)
+      : {}),
     ...(context.turn > 1 ? { turn: context.turn } : {}),
     ...(context.reason === undefined ? {} : { reason: context.reason }),
     ...(to === 'pending' && event.type === 'xstate.error.actor.create' ? putBackData(event.error) : {}),

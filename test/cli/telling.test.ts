@@ -69,7 +69,8 @@ describe('a command without a holder', () => {
     }
     expect(await cli.run('cancel', RUN)).toBe(130)
     expect(cli.stderr.text).toBe(
-      `Stopped. The cancel is durable: go on with troupe resume ${RUN} --data-dir ${cli.env['TROUPE_DATA_DIR']}\n`,
+      `${RUN}: cancel taken; waiting until all of it is settled.\n` +
+        `Stopped. The cancel is durable: go on with troupe resume ${RUN} --data-dir ${cli.env['TROUPE_DATA_DIR']}\n`,
     )
     expect(cli.orchestrator.closed).toBe(true)
   })

@@ -75,12 +75,24 @@ describe('how an agent begins', () => {
 
   it.each([
     [{ skip: 'review was skipped' }, 'skipped', 'review was skipped', 1],
-    [{ fail: 'its list is no list' }, 'failed', 'its list is no list', 1],
+    [{ fail: 'its list is no list' }, 'escalated.waiting', 'its list is no list', 1],
     [{ quarantined: { reason: 'a bad record', attempt: 3 } }, 'escalated.waiting', 'a bad record', 3],
   ] as const)('ends or escalates at once: %o', (rest, state, reason, attempt) => {
     const snapshot = begin(rest)
     expect(leafName(snapshot.value)).toBe(state)
     expect([snapshot.context['reason'], snapshot.context['attempt']]).toEqual([reason, attempt])
+  })
+})
+
+describe('a task that cannot run at all', () => {
+  it.each([
+    ['escalate', 'escalated.waiting'],
+    ['fail', 'failed'],
+    ['continue', 'failed'],
+    ['skip', 'skipped'],
+  ] as const)('does what its onFailure says: %s', (onFailure, state) => {
+    const snapshot = walk(agentMachine, agentInput({ onFailure }, { fail: 'its list is no list' }), [])
+    expect([leafName(snapshot.value), snapshot.context['reason']]).toEqual([state, 'its list is no list'])
   })
 })
 

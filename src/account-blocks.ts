@@ -8,6 +8,7 @@ export class AccountBlocks {
   readonly #limiter: Limiter
   readonly #accountOf: (backend: string) => string
   readonly #blocked = new Map<string, Failure>()
+  #told = new WeakMap<RunHost, string>()
 
   constructor(limiter: Limiter, accountOf: (backend: string) => string) {
     this.#limiter = limiter
@@ -22,6 +23,7 @@ export class AccountBlocks {
 
   /** Somebody said to go on: what was closed is tried again. */
   open(accounts: readonly string[]): void {
+    this.#told = new WeakMap()
     for (const account of accounts) {
       this.#blocked.delete(account)
       this.#limiter.openAccount(account)
@@ -32,7 +34,9 @@ export class AccountBlocks {
     for (const backend of backendsOf(host.workflow)) {
       const failure = this.#blocked.get(this.#accountOf(backend))
       if (failure === undefined || (host.status !== 'running' && host.status !== 'paused')) continue
-      host.alert(kindOf(failure), failure.message)
+      // Several agents of a run may be refused before it pauses: it is told once.
+      if (this.#told.get(host) !== failure.message) host.alert(kindOf(failure), failure.message)
+      this.#told.set(host, failure.message)
       if (host.status === 'running') host.pause({ kind: kindOf(failure), message: failure.message })
     }
   }

@@ -98,7 +98,8 @@ describe.concurrent('a second terminal while a run holds the folder', () => {
   inTerminal('cancels the run: it settles, and the first terminal ends with 1', async ({ terminal }) => {
     const { holder, run, dataDir } = await holding(terminal)
     const cancelled = await terminal.troupe(['cancel', run, '--data-dir', dataDir])
-    expect([cancelled.code, cancelled.stdout, cancelled.stderr]).toEqual([0, `${run}: cancelled\n`, ''])
+    const taken = `${run}: cancel taken; waiting until all of it is settled.\n`
+    expect([cancelled.code, cancelled.stdout, cancelled.stderr]).toEqual([0, `${run}: cancelled\n`, taken])
     const { code, stdout } = await holder.ended
     expect(code).toEqual(1)
     const { status, tasks } = resultOf(stdout)

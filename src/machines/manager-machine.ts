@@ -12,6 +12,7 @@
 import { assign, type DoneActorEvent, type ErrorActorEvent, setup } from 'xstate'
 import type { AgentRunRef, Failure } from '../domain/backend.ts'
 import { MANAGER } from '../domain/ids.ts'
+import { BLOCKED, PUT_BACK } from './agent-context.ts'
 import { backoffDelay } from './backoff.ts'
 import {
   type AcquireInput,
@@ -73,9 +74,6 @@ export interface ManagerContext {
 }
 
 export type ManagerEvent = { type: 'manager.finish' } | { type: 'manager.cancel' }
-
-const PUT_BACK = new Set<Failure['kind']>(['limit', 'unreachable', 'timeout'])
-const BLOCKED = new Set<Failure['kind']>(['quota', 'auth'])
 
 const attemptOf = (context: ManagerContext): AttemptInput => ({ task: MANAGER, attempt: context.attempt })
 const refOf = (context: ManagerContext): AgentRunRef => context.ref ?? { backend: '', id: '' }

@@ -261,7 +261,6 @@ describe('size', () => {
     })
     expect([ordered, expected, reading.lastSeq, reading.problems]).toEqual([true, 200_000, 200_000, []])
     expect(reading.bytes).toBeGreaterThan(60_000_000)
-    console.log('PEAK', (peak - before.heapUsed - before.external) / 1e6)
     expect(peak - before.heapUsed - before.external).toBeLessThan(40_000_000)
     expect((await readRecords(folder, 199_998)).map(({ seq }) => seq)).toEqual([199_999, 200_000])
   })

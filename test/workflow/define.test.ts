@@ -61,23 +61,16 @@ describe('a workflow of 50,000 tasks', () => {
   })
   const needs = (n: number) => (n === 0 ? [] : [`t${n - 1}`])
 
-  // The bounds are ten times what it takes alone: they catch what is quadratic, which would take minutes.
+  // What is quadratic would take minutes, longer than a test may.
   it.each([
-    ['that share a prompt', define((n) => ({ prompt: 'Do it', needs: needs(n) })), 5000],
-    [
-      'that all read the first',
-      define((n) => ({ prompt: n === 0 ? 'y' : '{{ tasks.t0.result }}', needs: needs(n) })),
-      5000,
-    ],
+    ['that share a prompt', define((n) => ({ prompt: 'Do it', needs: needs(n) }))],
+    ['that all read the first', define((n) => ({ prompt: n === 0 ? 'y' : '{{ tasks.t0.result }}', needs: needs(n) }))],
     [
       'that each read another far behind',
       define((n) => ({ prompt: n === 0 ? 'y' : `{{ tasks.t${Math.floor(n * 0.37)}.result }}`, needs: needs(n) })),
-      15_000,
     ],
-  ])('%s is checked in linear time', (_, definition, bound) => {
-    const before = performance.now()
+  ])('%s is checked in linear time', (_, definition) => {
     expect(defineWorkflow(definition).tasks.length).toEqual(SIZE)
-    expect(performance.now() - before).toBeLessThan(bound)
   })
 
   it('with one circle through all of them is refused without running out of stack', () => {

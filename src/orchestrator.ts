@@ -8,7 +8,7 @@ import { NotFoundError, UsageError } from './domain/errors.ts'
 import { createRunId, formatKey } from './domain/ids.ts'
 import type { JsonObject } from './domain/json.ts'
 import type { Limiter } from './domain/limiter.ts'
-import type { Orchestrator, RunOutcome, RunSettings } from './domain/orchestration.ts'
+import type { Orchestrator, RunOutcome, RunSettings, StartKey } from './domain/orchestration.ts'
 import type { RunRecord } from './domain/record.ts'
 import type { RunSummary, RunView, TaskResult } from './domain/views.ts'
 import type { Workflow } from './domain/workflow.ts'
@@ -197,6 +197,28 @@ class LocalOrchestrator implements Orchestrator {
   limits(): JsonObject {
     return this.#parts.limiter.view()
   }
+
+  // BRIDGE: replaced by the core part of issue 3.
+  started(_key: StartKey): string | undefined {
+    return undefined
+  }
+  census() {
+    return { runs: {}, tasks: {} }
+  }
+  async health() {
+    return { writable: true, backends: {} }
+  }
+  observe() {
+    return () => {}
+  }
+  inspect() {
+    return () => {}
+  }
+  actors() {
+    return []
+  }
+  async remove(): Promise<void> {}
+  async checkpoint(): Promise<void> {}
 
   close(): Promise<void> {
     this.#closing ??= this.#close().finally(() => this.#parts.onClosed?.())

@@ -5,6 +5,7 @@ import {
   CommandRefusedError,
   DataFolderError,
   type DataFolderTrouble,
+  IdempotencyConflictError,
   NotFoundError,
   type Problem,
   TroupeError,
@@ -21,7 +22,7 @@ export interface ErrorBody {
 }
 
 interface ErrorRow {
-  readonly status: 400 | 402 | 404 | 409 | 413 | 422 | 429 | 500 | 502 | 503
+  readonly status: 400 | 401 | 402 | 403 | 404 | 405 | 409 | 413 | 415 | 421 | 422 | 429 | 500 | 502 | 503
   readonly exitCode: 1 | 2 | 3
 }
 
@@ -32,6 +33,16 @@ const TABLE: Readonly<Record<string, ErrorRow>> = {
   'not-found': { status: 404, exitCode: 2 },
   'command-refused': { status: 409, exitCode: 2 },
   'too-large': { status: 413, exitCode: 2 },
+  'idempotency-conflict': { status: 422, exitCode: 2 },
+  // No token, or a wrong one.
+  unauthorized: { status: 401, exitCode: 2 },
+  // A read-only token, or a page of another site.
+  forbidden: { status: 403, exitCode: 2 },
+  'method-not-allowed': { status: 405, exitCode: 2 },
+  'media-type': { status: 415, exitCode: 2 },
+  // The Host header names another machine.
+  'wrong-host': { status: 421, exitCode: 2 },
+  'too-many-attempts': { status: 429, exitCode: 2 },
   stopping: { status: 503, exitCode: 2 },
   'holder-gone': { status: 503, exitCode: 2 },
   'data-folder-locked': { status: 503, exitCode: 2 },
@@ -97,6 +108,7 @@ export function reviveError(body: ErrorBody): TroupeError {
     return new WorkflowError(details['problems'].map(reviveProblem))
   }
   if (code === 'usage') return new UsageError(message)
+  if (code === 'idempotency-conflict') return new IdempotencyConflictError(text(details['key']), text(details['run']))
   if (code === 'not-found') return new NotFoundError(text(details['subject']), text(details['hint']))
   if (code === 'command-refused') {
     const legal = Array.isArray(details['legal']) ? details['legal'].map(text) : []
@@ -125,6 +137,7 @@ function rowOf(error: unknown): ErrorRow {
 function detailsOf(error: TroupeError): JsonObject {
   if (error instanceof ApiError) return error.details
   if (error instanceof WorkflowError) return { problems: error.problems.map((problem) => ({ ...problem })) }
+  if (error instanceof IdempotencyConflictError) return { key: error.key, run: error.run }
   if (error instanceof NotFoundError) return { subject: error.subject, hint: error.hint }
   if (error instanceof CommandRefusedError) {
     return { subject: error.subject, command: error.command, state: error.state, legal: error.legal }

@@ -18,6 +18,13 @@ export type RunCommand =
   /** `budget` raises what is used up: `agentRuns` by a number, `duration` by ms. */
   | { readonly type: 'continue'; readonly budget?: Readonly<Record<string, number>> }
 
+/** Who gave a command, for its record. */
+export interface CommandOrigin {
+  readonly via: 'library' | 'control' | 'rest' | 'stream'
+  /** The name of the token that was used; absent where none was needed. */
+  readonly who?: string
+}
+
 /** Answer to a command: the seq of the record it caused; it is durable. */
 export interface CommandReply {
   readonly run: string

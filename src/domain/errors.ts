@@ -98,6 +98,19 @@ export interface BackendErrorDetails {
   readonly cause?: unknown
 }
 
+/** Thrown when an idempotency key was used before, for another request. */
+export class IdempotencyConflictError extends TroupeError {
+  override readonly name = 'IdempotencyConflictError' as const
+  readonly code = 'idempotency-conflict' as const
+  readonly key: string
+  readonly run: string
+  constructor(key: string, run: string) {
+    super(`The idempotency key '${key}' started ${run} with another request. Use a new key for a new run.`)
+    this.key = key
+    this.run = run
+  }
+}
+
 /** Thrown by a backend's methods. */
 export class BackendError extends TroupeError {
   override readonly name = 'BackendError' as const

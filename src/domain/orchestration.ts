@@ -1,6 +1,8 @@
 import type { LogEntry } from './backend.ts'
-import type { CommandReply, RunCommand, TaskCommand } from './command.ts'
+import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from './command.ts'
+import type { Inspection } from './inspection.ts'
 import type { JsonObject } from './json.ts'
+import type { FolderHealth, Measure, RunCensus } from './measure.ts'
 import type { RunRecord } from './record.ts'
 import type { RunSummary, RunView, TaskResult } from './views.ts'
 import type { RateLimit, Workflow } from './workflow.ts'
@@ -29,16 +31,28 @@ export interface RunOutcome {
   readonly reason?: string
 }
 
+/** What makes a start safe to ask for again: the asker's own key, and a digest of all that was asked for. */
+export interface StartKey {
+  readonly key: string
+  readonly fingerprint: string
+}
+
 /** One process's hold on a data folder: starts, restores, watches and commands runs. */
 export interface Orchestrator {
   readonly dataDir: string
-  /** The run is durable when this resolves, and goes on by itself. Throws WorkflowError, UsageError. */
-  start(workflow: Workflow, inputs: JsonObject, settings: RunSettings): Promise<string>
+  /**
+   * The run is durable when this resolves, and goes on by itself. With a key that started a run before, that run's id.
+   *
+   * @throws WorkflowError, UsageError; IdempotencyConflictError when the key stands for another request.
+   */
+  start(workflow: Workflow, inputs: JsonObject, settings: RunSettings, key?: StartKey): Promise<string>
+  /** The run that a key started; undefined when it started none. Throws IdempotencyConflictError. */
+  started(key: StartKey): string | undefined
   /** Restores unfinished runs (all, or the one named) and lets them go on. Throws NotFoundError. */
   resume(run?: string, settings?: RunSettings): Promise<readonly string[]>
   /** Resolves once the command's record is durable. Throws CommandRefusedError, NotFoundError. */
-  command(run: string, command: RunCommand): Promise<CommandReply>
-  commandTask(run: string, task: string, command: TaskCommand): Promise<CommandReply>
+  command(run: string, command: RunCommand, by?: CommandOrigin): Promise<CommandReply>
+  commandTask(run: string, task: string, command: TaskCommand, by?: CommandOrigin): Promise<CommandReply>
   runs(): readonly RunSummary[]
   view(run: string): RunView
   /** Durable records with seq > after, in order; at most `limit`. */
@@ -51,6 +65,20 @@ export interface Orchestrator {
   settled(run: string, signal?: AbortSignal): Promise<RunOutcome>
   /** What limits are used, what waits. */
   limits(): JsonObject
+  /** Runs by status and tasks by state, over what this process carries. Costs nothing per task. */
+  census(): RunCensus
+  /** Whether the folder can be written and its backends answer. */
+  health(): Promise<FolderHealth>
+  /** Told of each commit and each call to a backend. */
+  observe(listener: (measure: Measure) => void): () => void
+  /** What the Stately Inspector is shown. Costs nothing while nobody listens. */
+  inspect(listener: (inspection: Inspection) => void): () => void
+  /** The actors that live now, as `actor` inspections; of one run, or of all. */
+  actors(run?: string): readonly Inspection[]
+  /** Deletes a finished run, or moves its folder to `archive/`. Throws NotFoundError; UsageError while it is not finished. */
+  remove(run: string, how: 'delete' | 'archive'): Promise<void>
+  /** Writes a checkpoint of every run that is carried, so that the next start is quick. */
+  checkpoint(): Promise<void>
   /** Stops effects, makes the rest durable, lets the folder go. Agents keep running at their backends. */
   close(): Promise<void>
 }

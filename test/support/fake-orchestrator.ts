@@ -1,8 +1,16 @@
 import type { LogEntry } from '../../src/domain/backend.ts'
-import type { CommandReply, RunCommand, TaskCommand } from '../../src/domain/command.ts'
-import { CommandRefusedError, NotFoundError } from '../../src/domain/errors.ts'
+import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from '../../src/domain/command.ts'
+import { CommandRefusedError, IdempotencyConflictError, NotFoundError, UsageError } from '../../src/domain/errors.ts'
+import type { Inspection } from '../../src/domain/inspection.ts'
 import type { JsonObject } from '../../src/domain/json.ts'
-import type { DataFolderReader, Orchestrator, RunOutcome, RunSettings } from '../../src/domain/orchestration.ts'
+import type { FolderHealth, Measure, RunCensus } from '../../src/domain/measure.ts'
+import type {
+  DataFolderReader,
+  Orchestrator,
+  RunOutcome,
+  RunSettings,
+  StartKey,
+} from '../../src/domain/orchestration.ts'
 import type { RunRecord } from '../../src/domain/record.ts'
 import type { RunSummary, RunView, TaskResult, TaskView } from '../../src/domain/views.ts'
 import type { Workflow } from '../../src/domain/workflow.ts'
@@ -53,6 +61,12 @@ export class FakeOrchestrator implements Orchestrator {
   readonly #runs = new Map<string, FakeRun>()
   readonly #forgotten = new Map<string, FakeRun>()
   readonly #listeners = new Set<(run: string, records: readonly RunRecord[]) => void>()
+  readonly #keys = new Map<string, { run: string; fingerprint: string }>()
+  readonly #observers = new Set<(measure: Measure) => void>()
+  readonly #inspectors = new Set<(inspection: Inspection) => void>()
+  /** What `health` and `actors` tell. */
+  healthy: FolderHealth = { writable: true, backends: {} }
+  inspected: readonly Inspection[] = []
   #started = 0
 
   /** Puts a run in place. */
@@ -88,13 +102,22 @@ export class FakeOrchestrator implements Orchestrator {
     return this.#listeners.size
   }
 
-  async start(workflow: Workflow, inputs: JsonObject, settings: RunSettings): Promise<string> {
+  async start(workflow: Workflow, inputs: JsonObject, settings: RunSettings, key?: StartKey): Promise<string> {
+    const known = key && this.started(key)
+    if (known) return known
     this.calls.push(['start', workflow.name, inputs, settings])
     const run = `run_0000000${++this.#started}`
     this.add(runView({ run, name: workflow.name }))
     this.append(run, 1, { type: 'run' })
+    if (key) this.#keys.set(key.key, { run, fingerprint: key.fingerprint })
     this.onBegun(run)
     return run
+  }
+
+  started({ key, fingerprint }: StartKey): string | undefined {
+    const known = this.#keys.get(key)
+    if (known && known.fingerprint !== fingerprint) throw new IdempotencyConflictError(key, known.run)
+    return known?.run
   }
 
   async resume(run?: string, settings?: RunSettings): Promise<readonly string[]> {
@@ -106,16 +129,16 @@ export class FakeOrchestrator implements Orchestrator {
     return open.map(([id]) => id)
   }
 
-  async command(run: string, command: RunCommand): Promise<CommandReply> {
-    this.calls.push(['command', run, command])
+  async command(run: string, command: RunCommand, by?: CommandOrigin): Promise<CommandReply> {
+    this.calls.push(by ? ['command', run, command, by] : ['command', run, command])
     const { status, commands } = this.#find(run).view
     if (!commands.includes(command.type)) throw new CommandRefusedError(run, command.type, status, commands)
     const [added] = this.append(run, 1, { type: 'command', event: command.type })
     return { run, seq: added?.seq ?? 0, state: status }
   }
 
-  async commandTask(run: string, task: string, command: TaskCommand): Promise<CommandReply> {
-    this.calls.push(['commandTask', run, task, command])
+  async commandTask(run: string, task: string, command: TaskCommand, by?: CommandOrigin): Promise<CommandReply> {
+    this.calls.push(by ? ['commandTask', run, task, command, by] : ['commandTask', run, task, command])
     const found = this.#find(run).view.tasks.find((candidate) => candidate.task === task)
     if (!found) throw new NotFoundError(`Task '${task}' of ${run}`, 'Look with troupe show.')
     if (!found.commands.includes(command.type)) {
@@ -172,6 +195,59 @@ export class FakeOrchestrator implements Orchestrator {
 
   limits(): JsonObject {
     return { codegen: { create: { used: 3 } } }
+  }
+
+  census(): RunCensus {
+    const runs: Record<string, number> = {}
+    const tasks: Record<string, number> = {}
+    for (const { view } of this.#runs.values()) {
+      runs[view.status] = (runs[view.status] ?? 0) + 1
+      for (const [state, count] of Object.entries(view.counts)) tasks[state] = (tasks[state] ?? 0) + count
+    }
+    return { runs, tasks }
+  }
+
+  async health(): Promise<FolderHealth> {
+    return this.healthy
+  }
+
+  observe(listener: (measure: Measure) => void): () => void {
+    this.#observers.add(listener)
+    return () => this.#observers.delete(listener)
+  }
+
+  /** Tells observers. */
+  measure(measure: Measure): void {
+    for (const listener of this.#observers) listener(measure)
+  }
+
+  inspect(listener: (inspection: Inspection) => void): () => void {
+    this.#inspectors.add(listener)
+    return () => this.#inspectors.delete(listener)
+  }
+
+  /** Tells inspectors. */
+  showInspectors(inspection: Inspection): void {
+    for (const listener of this.#inspectors) listener(inspection)
+  }
+
+  get inspectors(): number {
+    return this.#inspectors.size
+  }
+
+  actors(run?: string): readonly Inspection[] {
+    return this.inspected.filter((inspection) => run === undefined || inspection.run === run)
+  }
+
+  async remove(run: string, how: 'delete' | 'archive'): Promise<void> {
+    const { status } = this.#find(run).view
+    if (!['completed', 'failed', 'cancelled'].includes(status)) throw new UsageError(`${run} is not finished.`)
+    this.calls.push(['remove', run, how])
+    this.#runs.delete(run)
+  }
+
+  async checkpoint(): Promise<void> {
+    this.calls.push(['checkpoint'])
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createStandIn } from '../src/backends/codegen/stand-in/stand-in.ts'
 import { sleep } from '../src/domain/clock.ts'
 import { createVirtualClock } from '../src/host/virtual-clock.ts'
-import { createOrchestrator } from '../src/orchestrator.ts'
+import { createLocalOrchestrator } from '../src/orchestrator.ts'
 import { defineWorkflow } from '../src/workflow/define.ts'
 
 const ANSWER_MS = 200
@@ -28,7 +28,7 @@ export async function measureCreations(tasks: number) {
     return response
   }
   try {
-    const orchestrator = await createOrchestrator({ dataDir, clock, fetch })
+    const orchestrator = await createLocalOrchestrator({ dataDir, clock, fetch })
     const named = Object.fromEntries(
       Array.from({ length: tasks }, (_, i) => [`t${i}`, { prompt: 'work', simulate: { duration: '30s' } }]),
     )

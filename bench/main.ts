@@ -1,8 +1,9 @@
-/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations or watching. */
+/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations, watching or rest. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { limitHeapGrowth } from '../src/host/heap-growth.ts'
 import { measureCreations } from './creations.ts'
+import { measureRest } from './rest.ts'
 import { measureThroughput } from './throughput.ts'
 import { measureWatching } from './watching.ts'
 
@@ -33,4 +34,5 @@ else {
     for (const tasks of [1_000, 10_000, 50_000]) throughputInItsOwnProcess(tasks)
   if (only === undefined || only === 'creations') print('creations', await measureCreations(100))
   if (only === undefined || only === 'watching') print('watching', await measureWatching(300, 2_000))
+  if (only === undefined || only === 'rest') print('rest', await measureRest(30, 50))
 }

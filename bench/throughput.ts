@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createOrchestrator } from '../src/orchestrator.ts'
+import { createLocalOrchestrator } from '../src/orchestrator.ts'
 import { defineWorkflow } from '../src/workflow/define.ts'
 
 /** A layered graph: `width` tasks a layer, each needs two of the layer before. */
@@ -29,7 +29,7 @@ export interface Throughput {
 export async function measureThroughput(tasks: number): Promise<Throughput> {
   const dataDir = await mkdtemp(join(tmpdir(), 'troupe-bench-'))
   try {
-    const orchestrator = await createOrchestrator({ dataDir })
+    const orchestrator = await createLocalOrchestrator({ dataDir })
     const workflow = layeredWorkflow(tasks, 100)
     let peak = 0
     const sample = setInterval(() => {

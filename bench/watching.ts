@@ -5,7 +5,7 @@ import { createStandIn } from '../src/backends/codegen/stand-in/stand-in.ts'
 import { sleep } from '../src/domain/clock.ts'
 import { chance } from '../src/domain/seed.ts'
 import { createVirtualClock } from '../src/host/virtual-clock.ts'
-import { createOrchestrator } from '../src/orchestrator.ts'
+import { createLocalOrchestrator } from '../src/orchestrator.ts'
 import { defineWorkflow } from '../src/workflow/define.ts'
 
 const ANSWER_MS = 200
@@ -33,7 +33,7 @@ export async function measureWatching(agents: number, others: number) {
     }),
   )
   try {
-    const orchestrator = await createOrchestrator({ dataDir, clock, fetch })
+    const orchestrator = await createLocalOrchestrator({ dataDir, clock, fetch })
     const started = new Map<string, number>()
     const late: number[] = []
     orchestrator.subscribe((_, records) => {

@@ -6,7 +6,7 @@
  * Without an account in `env`, the embedded stand-in plays the agents: no network, no cost, about two seconds. Pass `process.env`
  * (the default) and set CODEGEN_API_TOKEN for real ones. What this process leaves unfinished, `troupe resume` goes on with.
  */
-import { defineWorkflow, openOrchestrator } from 'troupe'
+import { createOrchestrator, defineWorkflow } from 'troupe'
 
 const workflow = defineWorkflow({
   name: 'release-notes',
@@ -36,7 +36,7 @@ const workflow = defineWorkflow({
   },
 })
 
-const orchestrator = await openOrchestrator({ dataDir: process.argv[2] ?? '.troupe', env: {} })
+const orchestrator = await createOrchestrator({ dataDir: process.argv[2] ?? '.troupe', env: {} })
 try {
   // Told of every record once it is durable, in order.
   orchestrator.subscribe((_run, records) => {

@@ -1,9 +1,11 @@
+import { AccountCalls } from './account-calls.ts'
 import { createCodegenBackend, declareCodegenLimits } from './backends/codegen/codegen-backend.ts'
 import type { StandIn } from './backends/codegen/stand-in/stand-in.ts'
 import type { Backend } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
 import { UsageError } from './domain/errors.ts'
 import type { Limiter } from './domain/limiter.ts'
+import type { BackendCall, FolderHealth } from './domain/measure.ts'
 import type { RunSettings } from './domain/orchestration.ts'
 import type { RateLimit } from './domain/workflow.ts'
 
@@ -23,6 +25,8 @@ export interface AccountsOptions {
   readonly standInFolder: string
   /** Replaces the network: tests. */
   readonly fetch?: typeof globalThis.fetch
+  /** Told of each call that came back. */
+  readonly onCall: (account: string, call: BackendCall) => void
 }
 
 const LIVE_BASE_URL = 'https://api.codegen.com'
@@ -35,10 +39,12 @@ export class Accounts {
   readonly #backends = new Map<string, Backend>()
   /** Each is made once, however many ask at the same time. */
   readonly #opening = new Map<string, Promise<void>>()
+  readonly #calls: AccountCalls
   #standIn: StandIn | undefined
 
   constructor(options: AccountsOptions) {
     this.#options = options
+    this.#calls = new AccountCalls(options.clock)
   }
 
   /** True when Codegen is the embedded stand-in: neither a token nor a base URL is set. */
@@ -72,6 +78,12 @@ export class Accounts {
     return opening
   }
 
+  /** By account: whether its backend answers, as far as its last call shows. */
+  health(): FolderHealth['backends'] {
+    const accounts = [...this.#backends.values()].map(({ account }) => account)
+    return Object.fromEntries(accounts.map((account) => [account, this.#calls.reachability(account)]))
+  }
+
   async close(): Promise<void> {
     await Promise.allSettled([...this.#backends.values()].map((backend) => backend.close()))
     await this.#standIn?.close()
@@ -88,8 +100,14 @@ export class Accounts {
     return createSimulatedBackend({
       clock: this.#options.clock,
       seed: settings.seed ?? DEFAULT_SEED,
+      onCall: (call) => this.#called('simulated', call),
       ...(settings.speed === undefined ? {} : { speed: settings.speed }),
     })
+  }
+
+  #called(account: string, call: BackendCall): void {
+    this.#calls.note(account, call)
+    this.#options.onCall(account, call)
   }
 
   async #codegen(settings: RunSettings): Promise<Backend> {
@@ -103,6 +121,7 @@ export class Accounts {
       clock,
       limiter,
       standIn,
+      onCall: (call) => this.#called('codegen', call),
       // The embedded stand-in lists what it created at once.
       ...(standIn ? { graceMs: 0 } : {}),
       ...(fetch === undefined ? {} : { fetch }),

@@ -17,13 +17,13 @@ import type { JsonObject } from './domain/json.ts'
 import type { Limiter } from './domain/limiter.ts'
 import type { RunOutcome, RunSettings } from './domain/orchestration.ts'
 import type { Workflow } from './domain/workflow.ts'
-import { GivenUpRuns } from './given-up-runs.ts'
+import type { GivenUpRuns } from './given-up-runs.ts'
 import type { ProvidedEffect } from './host/durable-actors.ts'
 import type { Journal } from './host/journal.ts'
 import type { ResultStore } from './host/result-store.ts'
 import { RunHost } from './host/run-host.ts'
 import type { RunPorts } from './host/run-ports.ts'
-import type { RunProjection } from './host/run-projection.ts'
+import type { GivenUpRun, RunProjection } from './host/run-projection.ts'
 import type { AgentPolicy } from './machines/agent-context.ts'
 import type { ManagerPolicy } from './machines/manager-machine.ts'
 import { mainState } from './machines/public-state.ts'
@@ -43,6 +43,7 @@ export interface CarriedRunOptions {
   readonly clock: Clock
   readonly limiter: Limiter
   readonly shared: SharedLimits
+  readonly givenUp: GivenUpRuns
   readonly journal: Journal
   readonly projection: RunProjection
   readonly results: ResultStore
@@ -66,13 +67,11 @@ export class CarriedRun {
   readonly host: RunHost
   readonly environment: RunEnvironment
   readonly #options: CarriedRunOptions
-  readonly #givenUp: GivenUpRuns
 
   constructor(options: CarriedRunOptions) {
     this.#options = options
     const host = () => this.host
     this.environment = new RunEnvironment({ ...options, host })
-    this.#givenUp = new GivenUpRuns(host, this.environment, options.limiter, options.clock)
     this.host = new RunHost({ ...options, ports: this.#ports() })
     options.shared.declare(options.run, options.workflow, options.settings)
   }
@@ -88,7 +87,7 @@ export class CarriedRun {
       if (holds && task !== 'supervisor') limiter.adopt(formatKey({ run, task, attempt }), this.environment.caps(task))
     }
     this.host.restore()
-    for (const given of projection.givenUp.values()) this.#givenUp.watch(given)
+    for (const given of projection.givenUp.values()) this.#watchGivenUp(given)
     const reason = this.host.reason
     if (tryAgain && reason !== undefined && reason.kind !== 'person' && reason.kind !== 'budget') {
       this.host.actors.send('supervisor', { type: 'run.continue' })
@@ -116,10 +115,7 @@ export class CarriedRun {
   outcome(): RunOutcome | undefined {
     const { host } = this
     const { status, run } = host
-    if (host.ended) {
-      const settled = [...host.projection.settled]
-      return endedOutcome(run, status, () => settled.filter(([, task]) => task.status === 'failed').map(([id]) => id))
-    }
+    if (host.ended) return endedOutcome(run, status, () => host.projection.failed())
     if (!this.#isQuiet()) return undefined
     const { reason } = host
     const credentials = reason?.kind === 'auth' || reason?.kind === 'disk'
@@ -128,9 +124,31 @@ export class CarriedRun {
 
   /** Stops every effect without a record, as if the process had ended. */
   close(): void {
-    this.#givenUp.close()
+    this.#options.givenUp.stop(this.#options.run)
+    this.#letGo()
+  }
+
+  /** The run has ended: nothing of it is needed any more but the watch of agents that were given up. */
+  retire(): void {
+    this.#options.givenUp.ended(this.#options.run)
+    this.#letGo()
+  }
+
+  #letGo(): void {
     this.host.actors.close()
     this.#options.shared.drop(this.#options.run)
+  }
+
+  #watchGivenUp({ task, attempt, ref, intentAt }: GivenUpRun): void {
+    const { host, environment } = this
+    if (host.ended || host.closed) return
+    const { run, givenUp } = this.#options
+    const caps = environment.caps(task).filter((name) => !name.startsWith('run:'))
+    const abandoned = { key: { run, task, attempt }, backend: environment.backendOf(task), caps, ref, intentAt }
+    givenUp.watch(abandoned, (key, status) => {
+      const late = `Attempt ${key.attempt} had been given up; its agent run: ${status}`
+      if (!host.ended) host.note(key.task, key.attempt, { lateEnd: { holder: formatKey(key), status }, late })
+    })
   }
 
   #isQuiet(): boolean {
@@ -173,7 +191,7 @@ export class CarriedRun {
       agentInput: (task) => ({ run, task, policy: this.#agentPolicy(task) }),
       managerInput: () => ({ run, policy: this.#managerPolicy() }),
       releaseSlots: (task, attempt) => limiter.release(formatKey({ run, task, attempt })),
-      watchGivenUp: (given) => this.#givenUp.watch(given),
+      watchGivenUp: (given) => this.#watchGivenUp(given),
       holdSlots: (task, attempt) => limiter.adopt(formatKey({ run, task, attempt }), environment.caps(task)),
       blockAccount: (task, failure) => this.#options.onBlocked(environment.backendOf(task).account, failure),
       closeIntents: (reason) => this.#closeIntents(reason),

@@ -6,7 +6,7 @@ import type { Orchestrator } from './domain/orchestration.ts'
 import { realClock } from './host/clock.ts'
 import { openDataFolder } from './host/data-folder.ts'
 import { type FolderLock, takeFolderLock } from './host/folder-lock.ts'
-import { createOrchestrator } from './orchestrator.ts'
+import { createLocalOrchestrator } from './orchestrator.ts'
 
 /** A data folder held by this process. */
 export interface FolderHold {
@@ -35,7 +35,7 @@ export async function holdFolder(dataDir: string, options: HoldOptions): Promise
   const control = createControlServer()
   const lock = await takeFolderLock({ folder: dataDir, server: control.server, clock: realClock })
   try {
-    const orchestrator = await createOrchestrator({
+    const orchestrator = await createLocalOrchestrator({
       dataDir,
       clock: realClock,
       environment: environmentOf(options.env),

@@ -1,31 +1,35 @@
 import { AccountBlocks } from './account-blocks.ts'
-import { Accounts, type CodegenEnvironment, DEFAULT_SEED } from './accounts.ts'
-import { openReader } from './data-folder-reader.ts'
-import type { Failure, LogEntry } from './domain/backend.ts'
+import { Accounts, type CodegenEnvironment } from './accounts.ts'
+import { CarriedRuns } from './carried-runs.ts'
+import { CommandedRuns } from './commanded-runs.ts'
+import { type FolderReader, openReader } from './data-folder-reader.ts'
+import type { LogEntry } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
-import type { CommandReply, RunCommand, TaskCommand } from './domain/command.ts'
+import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from './domain/command.ts'
 import { NotFoundError, UsageError } from './domain/errors.ts'
-import { createRunId, formatKey } from './domain/ids.ts'
+import type { Inspection } from './domain/inspection.ts'
 import type { JsonObject } from './domain/json.ts'
 import type { Limiter } from './domain/limiter.ts'
+import type { FolderHealth, Measure, RunCensus } from './domain/measure.ts'
 import type { Orchestrator, RunOutcome, RunSettings, StartKey } from './domain/orchestration.ts'
 import type { RunRecord } from './domain/record.ts'
 import type { RunSummary, RunView, TaskResult } from './domain/views.ts'
 import type { Workflow } from './domain/workflow.ts'
+import { FolderCheck } from './folder-check.ts'
 import { Gate } from './gate.ts'
 import { realClock } from './host/clock.ts'
 import { type DataFolder, openDataFolder } from './host/data-folder.ts'
-import type { RunHost } from './host/run-host.ts'
-import { openRunIndex, type RunIndex } from './host/run-index.ts'
+import { openRunIndex, type RunIndex, summaryOfRow } from './host/run-index.ts'
+import { tellAll } from './host/tell-all.ts'
+import { Inspectors } from './inspectors.ts'
 import { openLimitNotebook } from './limits/limit-notebook.ts'
 import { createLimiter } from './limits/limiter.ts'
+import { LiveViews } from './live-views.ts'
 import { isFinalState } from './machines/public-state.ts'
-import { createRegistry, type Registry, summaryOf } from './registry.ts'
-import { writeDefinition } from './run-files.ts'
-import { RunKeeper } from './run-keeper.ts'
-import { buildRunView } from './run-view.ts'
-import { SharedLimits } from './shared-limits.ts'
-import { backendsOf, withBackend } from './workflow-backends.ts'
+import { RunRemoval } from './run-removal.ts'
+import { endedOutcome } from './run-view.ts'
+import { StartKeys } from './start-keys.ts'
+import { unknownRun } from './stored-run.ts'
 
 /** How an orchestrator is made. */
 export interface OrchestratorOptions {
@@ -45,12 +49,15 @@ export interface OrchestratorOptions {
   readonly random?: () => number
 }
 
+/** Checkpoints that are written at the same time when all are. */
+const CHECKPOINTS_AT_ONCE = 4
+
 /**
  * Takes a data folder's runs into this process. The caller holds the folder's lock.
  *
  * @throws DataFolderError when the folder cannot be read or written.
  */
-export async function createOrchestrator(options: OrchestratorOptions): Promise<Orchestrator> {
+export async function createLocalOrchestrator(options: OrchestratorOptions): Promise<Orchestrator> {
   const clock = options.clock ?? realClock
   const folder = await openDataFolder(options.dataDir, { clock })
   const limiter = createLimiter({ clock, notebook: await openLimitNotebook(folder.limitsFolder, clock) })
@@ -69,65 +76,78 @@ interface Parts extends OrchestratorOptions {
   readonly folder: DataFolder
   readonly limiter: Limiter
   readonly index: RunIndex
-  readonly reader: ReturnType<typeof openReader>
+  readonly reader: FolderReader
 }
 
 class LocalOrchestrator implements Orchestrator {
   readonly dataDir: string
   readonly #parts: Parts
   readonly #accounts: Accounts
-  readonly #registry: Registry = createRegistry()
-  readonly #runs = new Map<string, RunKeeper>()
-  /** Restores under way: a run is never carried twice. */
-  readonly #restoring = new Map<string, Promise<boolean>>()
-  readonly #blocks: AccountBlocks
-  readonly #listeners = new Set<(run: string, records: readonly RunRecord[]) => void>()
+  readonly #runs: CarriedRuns
+  readonly #commanded: CommandedRuns
+  readonly #views: LiveViews
+  readonly #keys: StartKeys
+  readonly #removal: RunRemoval
+  readonly #check: FolderCheck
+  readonly #inspectors: Inspectors
   readonly #gate = new Gate()
-  readonly #shared: SharedLimits
+  readonly #listeners = new Set<(run: string, records: readonly RunRecord[]) => void>()
+  readonly #observers = new Set<(measure: Measure) => void>()
   #closing: Promise<void> | undefined
 
   constructor(parts: Parts) {
+    const { clock, limiter, fetch, folder, index, reader, lock } = parts
     this.#parts = parts
-    this.dataDir = parts.folder.path
-    this.#shared = new SharedLimits(parts.limiter)
-    const { clock, limiter, fetch, folder } = parts
+    this.dataDir = folder.path
     this.#accounts = new Accounts({
       clock,
       limiter,
       environment: parts.environment ?? {},
       standInFolder: folder.standInFolder,
+      onCall: (account, { operation, outcome, ms }) =>
+        this.#measured({ type: 'call', account, operation, outcome, ms }),
       ...(fetch === undefined ? {} : { fetch }),
     })
-    this.#blocks = new AccountBlocks(limiter, (backend) => this.#accounts.get(backend).account)
+    this.#inspectors = new Inspectors(() => this.#runs.hosts())
+    this.#runs = new CarriedRuns({
+      ...parts,
+      accounts: this.#accounts,
+      blocks: new AccountBlocks(limiter, (backend) => this.#accounts.get(backend).account),
+      inspectors: this.#inspectors,
+      gate: this.#gate.opened,
+      random: parts.random ?? cryptoRandom,
+      beforeCommit: lock && (() => lock.check()),
+      playsCodegen: this.#accounts.embedded && fetch === undefined,
+      onRecords: (run, records) => tellAll(this.#listeners, run, records),
+      onMeasured: (run, records, ms) => this.#measured({ type: 'commit', run, records, ms }),
+    })
+    this.#commanded = new CommandedRuns(this.#runs, reader, () => this.#gate.open())
+    this.#views = new LiveViews(this.#runs, limiter)
+    this.#keys = new StartKeys(index.list())
+    this.#removal = new RunRemoval({ runs: this.#runs, keys: this.#keys, folder, index, reader })
+    this.#check = new FolderCheck(folder, clock)
     if (parts.intents !== 'closed') this.#gate.open()
   }
 
-  async start(given: Workflow, inputs: JsonObject, settings: RunSettings): Promise<string> {
-    const { clock, folder, random } = this.#parts
-    const workflow = withBackend(given, settings.backend)
-    await this.#openBackends(workflow, settings)
-    const run = createRunId(clock.now(), random ?? cryptoRandom)
-    const path = await folder.createRun(run)
-    const standIn = this.#usesStandIn(workflow)
-    const definition = { v: 1, workflow, inputs, settings, standIn, startedAt: clock.now() } as const
-    await writeDefinition(path, definition, clock)
-    const keeper = await RunKeeper.begin(this.#keeperOptions(run, path), definition)
-    this.#runs.set(run, keeper)
-    await keeper.begin({ name: workflow.name, inputs, settings: settings as JsonObject, standIn })
-    this.#blocks.pauseIfBlocked(keeper.carried.host)
-    return run
+  start(workflow: Workflow, inputs: JsonObject, settings: RunSettings, key?: StartKey): Promise<string> {
+    const begin = () => this.#runs.begin(workflow, inputs, settings, key)
+    return key === undefined ? begin() : this.#keys.once(key, begin)
+  }
+
+  started(key: StartKey): string | undefined {
+    return this.#keys.started(key)
   }
 
   async resume(run?: string, settings?: RunSettings): Promise<readonly string[]> {
     // Where intents are closed nobody asked for the run to go on: it is only made ready to be told something.
     const tryAgain = this.#parts.intents !== 'closed'
-    if (run !== undefined) return (await this.#restore(run, tryAgain, settings)) ? [run] : []
+    if (run !== undefined) return (await this.#runs.restore(run, tryAgain, settings)) ? [run] : []
     const resumed: string[] = []
     const failures: unknown[] = []
     for (const row of this.#parts.index.list()) {
       if (row.finished) continue
       try {
-        if (await this.#restore(row.run, tryAgain, settings)) resumed.push(row.run)
+        if (await this.#runs.restore(row.run, tryAgain, settings)) resumed.push(row.run)
       } catch (error) {
         // One damaged run keeps no other from going on; who asks for it by name is told.
         failures.push(error)
@@ -137,34 +157,23 @@ class LocalOrchestrator implements Orchestrator {
     return resumed
   }
 
-  async command(run: string, command: RunCommand): Promise<CommandReply> {
-    const keeper = await this.#carried(run)
-    // A cancel settles agents at their backends even where everything else is held back.
-    if (command.type === 'cancel') this.#gate.open()
-    keeper.carried.refuseVain(command)
-    return keeper.command(command)
+  command(run: string, command: RunCommand, by?: CommandOrigin): Promise<CommandReply> {
+    return this.#commanded.command(run, command, by)
   }
 
-  async commandTask(run: string, task: string, command: TaskCommand): Promise<CommandReply> {
-    const keeper = await this.#carried(run)
-    const known = this.view(run).tasks.some((view) => view.task === task)
-    if (!known) throw new NotFoundError(`Task ${task} of ${run}`, `'troupe show ${run}' lists its tasks.`)
-    keeper.carried.refuseUnfit(task, command)
-    return keeper.carried.host.commandTask(task, command)
+  commandTask(run: string, task: string, command: TaskCommand, by?: CommandOrigin): Promise<CommandReply> {
+    return this.#commanded.commandTask(run, task, command, by)
   }
 
   runs(): readonly RunSummary[] {
-    return this.#parts.index.list().map(({ finished: _finished, ...summary }) => summary)
+    return this.#parts.index.list().map(summaryOfRow)
   }
 
   view(run: string): RunView {
-    const facts = this.#registry.getSnapshot().context.runs.get(run)
-    const keeper = this.#runs.get(run)
-    if (facts === undefined || keeper === undefined) throw unknownRun(run)
-    const { limiter } = this.#parts
-    return buildRunView(keeper.carried.host.workflow, facts, {
-      waiting: (task, attempt) => limiter.waiting(formatKey({ run, task, attempt })),
-    })
+    const view = this.#views.view(run)
+    if (view !== undefined) return view
+    if (this.#parts.index.get(run) === undefined) throw unknownRun(run)
+    throw new NotFoundError(`A view of ${run} in memory`, 'openDataFolderReader reads runs that are not carried.')
   }
 
   records(run: string, after: number, limit?: number): Promise<readonly RunRecord[]> {
@@ -177,7 +186,10 @@ class LocalOrchestrator implements Orchestrator {
   }
 
   async result(run: string, task: string): Promise<TaskResult> {
-    return this.#parts.reader.result(run, task)
+    const keeper = this.#runs.get(run)
+    const settled = keeper?.carried.host.projection.settled.get(task)
+    const durable = settled !== undefined && settled.seq <= (keeper?.committedSeq ?? 0)
+    return durable ? this.#parts.reader.resultOf(run, task, settled) : this.#parts.reader.result(run, task)
   }
 
   async logs(run: string, task: string, limit: number): Promise<readonly LogEntry[]> {
@@ -188,37 +200,60 @@ class LocalOrchestrator implements Orchestrator {
     return backend.logs(stored.ref, limit, new AbortController().signal)
   }
 
-  settled(run: string, signal?: AbortSignal): Promise<RunOutcome> {
+  async settled(run: string, signal?: AbortSignal): Promise<RunOutcome> {
     const keeper = this.#runs.get(run)
-    if (keeper === undefined) return Promise.reject(unknownRun(run))
-    return keeper.settled(signal)
+    if (keeper !== undefined) return keeper.settled(signal)
+    const ended = this.#runs.ended.get(run)
+    if (ended !== undefined) return ended.outcome
+    const { facts, projection } = await this.#parts.reader.stored(run)
+    if (!isFinalState(facts.status)) throw new UsageError(`${run} is not carried by this process: resume it first.`)
+    return endedOutcome(run, facts.status, () => projection.failed())
   }
 
   limits(): JsonObject {
     return this.#parts.limiter.view()
   }
 
-  // BRIDGE: replaced by the core part of issue 3.
-  started(_key: StartKey): string | undefined {
-    return undefined
+  census(): RunCensus {
+    const runs: Record<string, number> = {}
+    for (const { status } of this.#parts.index.list()) runs[status] = (runs[status] ?? 0) + 1
+    return { runs, tasks: this.#views.countTasks() }
   }
-  census() {
-    return { runs: {}, tasks: {} }
+
+  async health(): Promise<FolderHealth> {
+    const problem = (await this.#check.problem()) ?? this.#journalProblem()
+    const backends = this.#accounts.health()
+    return { writable: problem === undefined, ...(problem === undefined ? {} : { problem }), backends }
   }
-  async health() {
-    return { writable: true, backends: {} }
+
+  observe(listener: (measure: Measure) => void): () => void {
+    this.#observers.add(listener)
+    return () => this.#observers.delete(listener)
   }
-  observe() {
-    return () => {}
+
+  inspect(listener: (inspection: Inspection) => void): () => void {
+    return this.#inspectors.add(listener)
   }
-  inspect() {
-    return () => {}
+
+  actors(run?: string): readonly Inspection[] {
+    const actors: Inspection[] = []
+    for (const host of this.#runs.hosts()) {
+      if (run === undefined || host.run === run) actors.push(...host.actors.inspected(host.run))
+    }
+    return actors
   }
-  actors() {
-    return []
+
+  remove(run: string, how: 'delete' | 'archive'): Promise<void> {
+    return this.#removal.remove(run, how)
   }
-  async remove(): Promise<void> {}
-  async checkpoint(): Promise<void> {}
+
+  async checkpoint(): Promise<void> {
+    const keepers = [...this.#runs.keepers()]
+    const writeRest = async () => {
+      for (let keeper = keepers.pop(); keeper !== undefined; keeper = keepers.pop()) await keeper.checkpoint()
+    }
+    await Promise.all(Array.from({ length: CHECKPOINTS_AT_ONCE }, writeRest))
+  }
 
   close(): Promise<void> {
     this.#closing ??= this.#close().finally(() => this.#parts.onClosed?.())
@@ -227,106 +262,24 @@ class LocalOrchestrator implements Orchestrator {
 
   async #close(): Promise<void> {
     this.#parts.onClosing?.()
-    for (const keeper of this.#runs.values()) keeper.carried.close()
-    const closed = await Promise.allSettled([...this.#runs.values()].map((keeper) => keeper.close()))
+    const [closed] = await Promise.allSettled([this.#runs.close()])
+    await this.#removal.idle()
     await this.#accounts.close()
     await this.#parts.limiter.close()
-    const flushed = await Promise.allSettled([this.#parts.index.flush()])
-    const failed = [...closed, ...flushed].find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    const [flushed] = await Promise.allSettled([this.#parts.index.flush()])
+    for (const result of [closed, flushed]) if (result.status === 'rejected') throw result.reason
   }
 
-  #restore(run: string, tryAgain: boolean, settings?: RunSettings): Promise<boolean> {
-    const active = this.#runs.get(run)
-    if (active !== undefined) return Promise.resolve(!active.carried.host.ended)
-    let restoring = this.#restoring.get(run)
-    if (restoring === undefined) {
-      restoring = this.#restoreOnce(run, tryAgain, settings).finally(() => this.#restoring.delete(run))
-      this.#restoring.set(run, restoring)
+  #journalProblem(): string | undefined {
+    for (const { carried, failure } of this.#runs.keepers()) {
+      if (failure !== undefined) return `The journal of ${carried.host.run} cannot be written: ${failure.message}`
     }
-    return restoring
+    return undefined
   }
 
-  async #restoreOnce(run: string, tryAgain: boolean, settings: RunSettings | undefined): Promise<boolean> {
-    const { folder, clock } = this.#parts
-    const path = folder.runFolder(run)
-    if (!(await folder.hasRun(run))) throw unknownRun(run)
-    const stored = await this.#parts.reader.stored(run, true)
-    if (isFinalState(stored.facts.status)) return false
-    const definition =
-      settings === undefined || Object.keys(settings).length === 0
-        ? stored.definition
-        : {
-            ...stored.definition,
-            settings: { ...stored.definition.settings, ...settings },
-            workflow: withBackend(stored.definition.workflow, settings.backend),
-          }
-    if (definition !== stored.definition) await writeDefinition(path, definition, clock)
-    await this.#openBackends(definition.workflow, definition.settings)
-    const keeper = RunKeeper.restore(this.#keeperOptions(run, path), { ...stored, definition })
-    this.#registry.trigger.restored({ facts: stored.facts })
-    keeper.resume(stored.reading.problems, tryAgain)
-    this.#runs.set(run, keeper)
-    return true
+  #measured(measure: Measure): void {
+    if (this.#observers.size > 0) tellAll(this.#observers, measure)
   }
-
-  /** The run, restored if it is not carried yet. */
-  async #carried(run: string): Promise<RunKeeper> {
-    if (!this.#runs.has(run) && !(await this.#restore(run, false))) {
-      const facts = (await this.#parts.reader.stored(run)).facts
-      throw new UsageError(`${run} has ended (${facts.status}): it takes no command any more.`)
-    }
-    const keeper = this.#runs.get(run)
-    if (keeper === undefined) throw unknownRun(run)
-    return keeper
-  }
-
-  async #openBackends(workflow: Workflow, settings: RunSettings): Promise<void> {
-    for (const id of backendsOf(workflow)) await this.#accounts.open(id, settings)
-    const named = [...workflow.tasks, workflow.manager].flatMap((agent) => agent?.repository ?? [])
-    this.#accounts.addRepositories([...new Set(named)])
-  }
-
-  #usesStandIn(workflow: Workflow): boolean {
-    return this.#accounts.embedded && this.#parts.fetch === undefined && backendsOf(workflow).has('codegen')
-  }
-
-  #keeperOptions(run: string, path: string) {
-    const { clock, limiter, lock } = this.#parts
-    return {
-      run,
-      folder: path,
-      clock,
-      limiter,
-      shared: this.#shared,
-      seed: DEFAULT_SEED,
-      gate: this.#gate.opened,
-      backend: (id: string) => this.#accounts.get(id),
-      onBlocked: (account: string, failure: Failure) => this.#blocks.block(account, failure, this.#hosts()),
-      onOpened: (accounts: readonly string[]) => this.#blocks.open(accounts),
-      onRecords: (records: readonly RunRecord[]) => this.#committed(run, records),
-      facts: () => this.#registry.getSnapshot().context.runs.get(run),
-      ...(lock === undefined ? {} : { beforeCommit: () => lock.check() }),
-    }
-  }
-
-  #hosts(): RunHost[] {
-    return [...this.#runs.values()].map((keeper) => keeper.carried.host)
-  }
-
-  #committed(run: string, records: readonly RunRecord[]): void {
-    this.#registry.trigger.committed({ run, records })
-    const facts = this.#registry.getSnapshot().context.runs.get(run)
-    const moved = records.some((record) => record.type === 'run' || record.actor.kind === 'supervisor')
-    if (moved && facts !== undefined) {
-      this.#parts.index.put({ ...summaryOf(facts), finished: isFinalState(facts.status) })
-    }
-    for (const listener of this.#listeners) listener(run, records)
-  }
-}
-
-function unknownRun(run: string): NotFoundError {
-  return new NotFoundError(`Run ${run}`, "'troupe runs' lists those that do.")
 }
 
 function cryptoRandom(): number {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Clock } from './domain/clock.ts'
 import { DataFolderError } from './domain/errors.ts'
 import type { JsonObject } from './domain/json.ts'
-import type { RunSettings } from './domain/orchestration.ts'
+import type { RunSettings, StartKey } from './domain/orchestration.ts'
 import type { Workflow } from './domain/workflow.ts'
 import { writeDurably } from './host/durable-file.ts'
 
@@ -16,6 +16,8 @@ export interface RunDefinition {
   /** What the first record says too, for the case that it is damaged. */
   readonly standIn: boolean
   readonly startedAt: number
+  /** What the run was asked for with: asking again with it gives this run. */
+  readonly key?: StartKey
 }
 
 const FILE = 'workflow.json'

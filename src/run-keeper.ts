@@ -1,11 +1,13 @@
 import { CarriedRun } from './carried-run.ts'
 import type { Backend, Failure } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
-import type { CommandReply, RunCommand } from './domain/command.ts'
+import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from './domain/command.ts'
+import type { DataFolderError } from './domain/errors.ts'
 import type { JsonObject } from './domain/json.ts'
 import type { Limiter } from './domain/limiter.ts'
 import type { RunOutcome } from './domain/orchestration.ts'
 import { type JournalRecord, publicRecord, type RunRecord } from './domain/record.ts'
+import type { GivenUpRuns } from './given-up-runs.ts'
 import { type Checkpoints, checkpointDue, openCheckpoints } from './host/checkpoint.ts'
 import { type Journal, openJournal } from './host/journal.ts'
 import type { JournalProblem } from './host/journal-reader.ts'
@@ -23,6 +25,7 @@ export interface RunKeeperOptions {
   readonly clock: Clock
   readonly limiter: Limiter
   readonly shared: SharedLimits
+  readonly givenUp: GivenUpRuns
   readonly seed: number
   readonly gate: Promise<void>
   readonly backend: (id: string) => Backend
@@ -30,6 +33,10 @@ export interface RunKeeperOptions {
   readonly onOpened: (accounts: readonly string[]) => void
   /** Told of each durable group, in order. */
   readonly onRecords: (records: readonly RunRecord[]) => void
+  /** Told once, when the run has ended, all of it is durable and whoever waited was told. */
+  readonly onEnded: () => void
+  /** Told of each durable group how many records it has and how long that took, ms. */
+  readonly onMeasured: (records: number, ms: number) => void
   readonly facts: () => RunFacts | undefined
   readonly beforeCommit?: () => Promise<void>
 }
@@ -38,14 +45,19 @@ interface Waiter {
   readonly resolve: (outcome: RunOutcome) => void
 }
 
+/** A checkpoint at a run's end that saves less is not worth its writing: so much is read in no time, bytes. */
+const SMALLEST_LAST_TAIL = 256 * 1024
+
 /** Keeps one run durable: its journal, its checkpoints, and who waits for its end. */
 export class RunKeeper {
+  readonly definition: RunDefinition
   readonly carried: CarriedRun
   readonly #options: RunKeeperOptions
   readonly #journal: Journal
   readonly #checkpoints: Checkpoints<CheckpointData>
   readonly #waiters = new Set<Waiter>()
   #checkpointing: Promise<void> | undefined
+  #ended = false
 
   private constructor(
     options: RunKeeperOptions,
@@ -54,6 +66,7 @@ export class RunKeeper {
     journal: Journal,
     checkpoints: Checkpoints<CheckpointData>,
   ) {
+    this.definition = definition
     this.#options = options
     this.#journal = journal
     this.#checkpoints = checkpoints
@@ -94,6 +107,11 @@ export class RunKeeper {
     return this.#journal.committedSeq
   }
 
+  /** Why nothing of the run becomes durable any more. */
+  get failure(): DataFolderError | undefined {
+    return this.#journal.failure
+  }
+
   /** Resolves when the run's first records are durable; then it goes on by itself. */
   async begin(data: JsonObject): Promise<void> {
     this.carried.host.begin(data)
@@ -115,12 +133,19 @@ export class RunKeeper {
   }
 
   /** Resolves once the command's record is durable. After a full disk the rest is tried again first. */
-  async command(command: RunCommand): Promise<CommandReply> {
+  async command(command: RunCommand, by?: CommandOrigin): Promise<CommandReply> {
+    this.carried.refuseVain(command)
     if (this.#journal.failure !== undefined) {
       await this.#journal.retry()
       this.carried.host.repaired()
     }
-    return this.carried.host.command(command)
+    return this.carried.host.command(command, by)
+  }
+
+  /** Resolves once the command's record is durable. */
+  async commandTask(task: string, command: TaskCommand, by?: CommandOrigin): Promise<CommandReply> {
+    this.carried.refuseUnfit(task, command)
+    return this.carried.host.commandTask(task, command, by)
   }
 
   settled(signal?: AbortSignal): Promise<RunOutcome> {
@@ -139,6 +164,21 @@ export class RunKeeper {
     })
   }
 
+  /** Writes a checkpoint unless nothing is new since the last one. Best effort: never rejects. */
+  async checkpoint(): Promise<void> {
+    await this.#checkpointing
+    if (this.#journal.tailBytes > 0) await this.#beginCheckpoint()
+  }
+
+  /** After its end: stops what is left and closes the journal, behind a last checkpoint if reading it would take long. */
+  async retire(): Promise<void> {
+    this.carried.retire()
+    await this.#checkpointing
+    const { tailBytes } = this.#journal
+    if (tailBytes > Math.max(SMALLEST_LAST_TAIL, this.#checkpoints.lastBytes / 2)) await this.#beginCheckpoint()
+    await this.close()
+  }
+
   async close(): Promise<void> {
     try {
       await this.#journal.close()
@@ -150,21 +190,33 @@ export class RunKeeper {
   #committed(records: readonly JournalRecord[]): void {
     this.#options.onRecords(records.map(publicRecord))
     if (this.#waiters.size > 0) this.#tellWaiters()
-    if (this.carried.host.ended) this.#options.shared.drop(this.#options.run)
-    if (this.#checkpointing === undefined && checkpointDue(this.#journal.tailBytes, this.#checkpoints.lastBytes)) {
-      this.#checkpointing = this.#checkpoint().finally(() => {
-        this.#checkpointing = undefined
-      })
-    }
+    if (this.carried.host.ended) this.#end()
+    else if (checkpointDue(this.#journal.tailBytes, this.#checkpoints.lastBytes)) void this.#beginCheckpoint()
+  }
+
+  #end(): void {
+    if (this.#ended || this.#journal.committedSeq < this.#journal.lastSeq) return
+    this.#ended = true
+    this.#options.onEnded()
+  }
+
+  /** One at a time. */
+  #beginCheckpoint(): Promise<void> {
+    this.#checkpointing ??= this.#checkpoint().finally(() => {
+      this.#checkpointing = undefined
+    })
+    return this.#checkpointing
   }
 
   /** The state at S is captured at the instant at which the segment after S begins; a failed checkpoint only costs time later. */
   async #checkpoint(): Promise<void> {
     const { seq } = this.#journal.rotate()
     const projection = this.carried.host.projection.toJson()
+    const known = this.#options.facts()
     try {
       await this.#journal.committed(seq)
-      const facts = this.#options.facts()
+      // A run that is let go meanwhile is not in the registry any more.
+      const facts = this.#options.facts() ?? known
       if (facts !== undefined) await this.#checkpoints.write(seq, { projection, facts: factsToJson(facts) })
     } catch {
       return
@@ -191,6 +243,6 @@ export class RunKeeper {
   }
 }
 
-function journalOptions({ folder, clock, beforeCommit }: RunKeeperOptions) {
-  return { folder, clock, ...(beforeCommit === undefined ? {} : { beforeCommit }) }
+function journalOptions({ folder, clock, beforeCommit, onMeasured }: RunKeeperOptions) {
+  return { folder, clock, onMeasured, ...(beforeCommit === undefined ? {} : { beforeCommit }) }
 }

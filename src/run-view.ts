@@ -49,6 +49,24 @@ export function buildRunView(workflow: Workflow, facts: RunFacts, live?: LiveKno
   }
 }
 
+/** A task's state as a view tells it, without building one; undefined when the run has no such task. */
+export function stateOfTask(workflow: Workflow, facts: RunFacts, task: string): string | undefined {
+  const items = facts.expansions.get(task)
+  if (items !== undefined || task === MANAGER) return undefined
+  const own = facts.tasks.get(task)
+  if (own !== undefined) return own.state
+  const [, parent = task, index] = /^(.*)\[(\d+)\]$/.exec(task) ?? []
+  const exists = index === undefined || Number(index) < (facts.expansions.get(parent) ?? 0)
+  return exists && workflow.tasks.some(({ id }) => id === parent) ? 'waiting' : undefined
+}
+
+/** How many tasks have no agent yet, without looking at them. */
+export function countWaiting(workflow: Workflow, facts: RunFacts): number {
+  let tasks = workflow.tasks.length
+  for (const items of facts.expansions.values()) tasks += items - 1
+  return Math.max(0, tasks - facts.tasks.size + (facts.tasks.has(MANAGER) ? 1 : 0))
+}
+
 /** The outcome of a run that has ended; what failed is named. */
 export function endedOutcome(run: string, status: string, failed: () => readonly string[]): RunOutcome {
   if (status !== 'failed') return { run, status, exitCode: status === 'completed' ? 0 : 1 }

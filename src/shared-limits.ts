@@ -34,6 +34,8 @@ export class SharedLimits {
     const declared = this.#runs.get(run)
     if (declared === undefined) return
     this.#runs.delete(run)
+    // A run that was cancelled while it was paused is still shut.
+    this.#limiter.continueRun(run)
     this.#limiter.dropOwner(run)
     this.#limiter.setCap(`run:${run}`, Number.POSITIVE_INFINITY)
     this.#settleShared(declared.workflow, declared.settings)

@@ -4,8 +4,10 @@ import type { JsonObject } from './domain/json.ts'
 import { publicRecord } from './domain/record.ts'
 import { type Checkpoints, openCheckpoints } from './host/checkpoint.ts'
 import { type JournalReading, readJournal } from './host/journal-reader.ts'
+import type { RunRow } from './host/run-index.ts'
 import { RunProjection } from './host/run-projection.ts'
-import { emptyFacts, factsFromJson, foldRecord, type RunFacts } from './registry.ts'
+import { isFinalState } from './machines/public-state.ts'
+import { emptyFacts, factsFromJson, foldRecord, type RunFacts, summaryOf } from './registry.ts'
 import { type RunDefinition, readDefinition } from './run-files.ts'
 
 /** What a checkpoint of a run holds. */
@@ -34,7 +36,7 @@ export async function readStoredRun(
   options: { readonly repair?: boolean } = {},
 ): Promise<StoredRun> {
   const definition = await readDefinition(folder, clock)
-  if (definition === undefined) throw new NotFoundError(`Run ${run}`, "'troupe runs' lists those that do.")
+  if (definition === undefined) throw unknownRun(run)
   const checkpoints = openCheckpoints<CheckpointData>(folder, clock)
   const checkpoint = await checkpoints.read()
   const projection = checkpoint === undefined ? new RunProjection() : RunProjection.fromJson(checkpoint.data.projection)
@@ -54,6 +56,16 @@ export async function readStoredRun(
     throw new DataFolderError('damaged', folder, `Run ${run} has no record: it was never begun. Start it again.`)
   }
   return { definition, projection, facts, checkpoints, reading }
+}
+
+/** A run's row in the list of runs. */
+export function rowOf(facts: RunFacts, { key }: RunDefinition): RunRow {
+  return { ...summaryOf(facts), finished: isFinalState(facts.status), ...(key === undefined ? {} : { key }) }
+}
+
+/** What asking for a run says that the folder does not have. */
+export function unknownRun(run: string): NotFoundError {
+  return new NotFoundError(`Run ${run}`, "'troupe runs' lists those that do.")
 }
 
 /** The first record is damaged: what it said stands in the definition too. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Orchestrator } from '../src/domain/orchestration.ts'
 import { createVirtualClock } from '../src/host/virtual-clock.ts'
-import { createOrchestrator } from '../src/orchestrator.ts'
+import { createLocalOrchestrator } from '../src/orchestrator.ts'
 import { defineWorkflow } from '../src/workflow/define.ts'
 
 describe('what a person says is checked before it is recorded', () => {
@@ -14,7 +14,7 @@ describe('what a person says is checked before it is recorded', () => {
 
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'troupe-'))
-    orchestrator = await createOrchestrator({ dataDir, clock })
+    orchestrator = await createLocalOrchestrator({ dataDir, clock })
   })
   afterEach(async () => {
     await orchestrator.close()

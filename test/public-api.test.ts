@@ -8,15 +8,17 @@ it('exports these values and no others', () => {
     'BackendError',
     'CommandRefusedError',
     'DataFolderError',
+    'IdempotencyConflictError',
     'NotFoundError',
     'TroupeError',
     'UsageError',
     'WorkflowError',
+    'createOrchestrator',
     'defineWorkflow',
     'loadWorkflow',
     'openDataFolderReader',
-    'openOrchestrator',
     'parseInputs',
+    'serve',
   ])
 })
 

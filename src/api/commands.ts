@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { RunCommand, TaskCommand } from '../domain/command.ts'
 import { UsageError } from '../domain/errors.ts'
-import type { Json } from '../domain/json.ts'
 import { describeIssues } from './errors.ts'
+import { components } from './schemas/component.ts'
+import { json } from './schemas/values.ts'
 
 const MAX_PROMPT = 200_000
 const MAX_REASON = 10_000
@@ -12,41 +13,59 @@ export const BUDGETS = ['agentRuns', 'managerTurns', 'duration'] as const
 const MAX_RAISE = 1_000_000_000_000
 const MAX_WAIT_MS = 366 * 24 * 60 * 60 * 1000
 
-const resultSchema = z.custom<Json>(
-  (value) => value !== undefined && JSON.stringify(value).length <= MAX_RESULT_BYTES,
-  `a JSON value of at most ${MAX_RESULT_BYTES} bytes is needed`,
-)
+const result = json.refine((value) => Buffer.byteLength(JSON.stringify(value)) <= MAX_RESULT_BYTES, {
+  error: `must be a JSON value of at most ${MAX_RESULT_BYTES} bytes`,
+})
 
 /** What a person may say to a task, as it arrives: strict, every text bounded. */
-const taskCommandSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('retry'), prompt: z.string().min(1).max(MAX_PROMPT).exactOptional() }),
-  z.strictObject({ type: z.literal('complete'), result: resultSchema }),
-  z.strictObject({ type: z.literal('skip') }),
-  z.strictObject({ type: z.literal('fail'), reason: z.string().max(MAX_REASON).exactOptional() }),
-  z.strictObject({ type: z.literal('wait'), ms: z.number().int().positive().max(MAX_WAIT_MS).exactOptional() }),
-  z.strictObject({ type: z.literal('adopt') }),
-]) satisfies z.ZodType<TaskCommand>
+export const taskCommand = z
+  .discriminatedUnion('type', [
+    z
+      .strictObject({ type: z.literal('retry'), prompt: z.string().min(1).max(MAX_PROMPT).exactOptional() })
+      .describe('Begins a new attempt, with this prompt instead of the task’s.'),
+    z.strictObject({ type: z.literal('complete'), result }).describe('Ends the task as completed, with this result.'),
+    z.strictObject({ type: z.literal('skip') }).describe('Leaves the task out, and what depends on it.'),
+    z
+      .strictObject({ type: z.literal('fail'), reason: z.string().max(MAX_REASON).exactOptional() })
+      .describe('Ends the task as failed.'),
+    z
+      .strictObject({ type: z.literal('wait'), ms: z.int().positive().max(MAX_WAIT_MS).exactOptional() })
+      .describe('Watches the agent on for another `ms` milliseconds.'),
+    z.strictObject({ type: z.literal('adopt') }).describe('Takes the running agent’s end as if it were in time.'),
+  ])
+  .describe('What a person may say to a task.') satisfies z.ZodType<TaskCommand>
+components.add(taskCommand, { id: 'TaskCommand' })
 
 /** What a person may say to a run, as it arrives. */
-const runCommandSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('cancel') }),
-  z.strictObject({ type: z.literal('pause') }),
-  z.strictObject({
-    type: z.literal('continue'),
-    budget: z.partialRecord(z.enum(BUDGETS), z.number().int().positive().max(MAX_RAISE)).exactOptional(),
-  }),
-]) satisfies z.ZodType<RunCommand>
+export const runCommand = z
+  .discriminatedUnion('type', [
+    z
+      .strictObject({ type: z.literal('cancel') })
+      .describe('Ends the run; its agents are stopped where that is possible.'),
+    z.strictObject({ type: z.literal('pause') }).describe('Creates no agent any more; those that run go on.'),
+    z
+      .strictObject({
+        type: z.literal('continue'),
+        budget: z
+          .partialRecord(z.enum(BUDGETS), z.int().positive().max(MAX_RAISE))
+          .describe('Raises what is used up: agent runs, turns, ms of duration.')
+          .exactOptional(),
+      })
+      .describe('Ends a pause.'),
+  ])
+  .describe('What a person may say to a run.') satisfies z.ZodType<RunCommand>
+components.add(runCommand, { id: 'RunCommand' })
 
 /** Checks what somebody says to a task. Throws UsageError with what is wrong. */
 export function parseTaskCommand(value: unknown): TaskCommand {
-  const parsed = taskCommandSchema.safeParse(value)
+  const parsed = taskCommand.safeParse(value)
   if (parsed.success) return parsed.data
   throw new UsageError(`This is no command for a task: ${describeIssues(parsed.error)}.`)
 }
 
 /** Checks what somebody says to a run. Throws UsageError with what is wrong. */
 export function parseRunCommand(value: unknown): RunCommand {
-  const parsed = runCommandSchema.safeParse(value)
+  const parsed = runCommand.safeParse(value)
   if (parsed.success) return parsed.data
   throw new UsageError(`This is no command for a run: ${describeIssues(parsed.error)}.`)
 }

@@ -1,12 +1,21 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
+import { NotFoundError } from '../domain/errors.ts'
 import type { DataFolderReader, Orchestrator } from '../domain/orchestration.ts'
+import { troupeVersion } from '../version.ts'
+import { OWNER } from './access.ts'
 import { errorBody, httpStatusOf, stopping } from './errors.ts'
-import { createRoutes } from './routes.ts'
+import { refuseUpgrade } from './refuse-upgrade.ts'
+import { type ApiEnv, createRoutes } from './routes.ts'
 import { createRunAdmission, type RunAdmission } from './run-admission.ts'
 import { createRunViews, type Served } from './run-views.ts'
-import { serveStream } from './stream.ts'
+import { createRecordStream } from './stream.ts'
+import { STREAM_PATH } from './stream-messages.ts'
+
+/** What the owner of the folder says at once: a task's result may be as large. */
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 
 /** What a process that holds a data folder shows to the others on this machine. */
 export interface ControlServer {
@@ -32,18 +41,33 @@ export function createControlServer(): ControlServer {
     attach = resolve
     giveUp = reject
   })
+  const stream = createRecordStream(ready, { maxMessageBytes: MAX_MESSAGE_BYTES })
   const admission = createRunAdmission()
   const closing = new AbortController()
-  const routes = ready.then((served) => createRoutes({ ...served, admission, closing: closing.signal }))
+  const routes = ready.then((served) =>
+    createRoutes({
+      ...served,
+      admission,
+      closing: closing.signal,
+      trusted: true,
+      version: troupeVersion(),
+      events: (request, access) => stream.events(request, access),
+    }),
+  )
   routes.catch(() => undefined)
 
-  const app = new Hono()
+  const app = new Hono<ApiEnv>()
   app.onError((error, c) => c.json(errorBody(error), httpStatusOf(error)))
   app.get('/healthz', (c) => c.json({ status: 'ok', pid: process.pid }))
   app.all('*', async (c) => (await routes).fetch(c.req.raw, c.env))
 
   const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
-  const stream = serveStream(server, ready)
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const path = (request.url ?? '').split('?')[0] ?? ''
+    if (path === STREAM_PATH) return stream.upgrade(request, socket, head, OWNER)
+    socket.on('error', () => socket.destroy())
+    refuseUpgrade(socket, new NotFoundError(`WebSocket ${path}`, `The stream is at ${STREAM_PATH}.`))
+  })
   const refuse = () => {
     admission.refuse()
     closing.abort()

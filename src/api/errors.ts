@@ -22,50 +22,70 @@ export interface ErrorBody {
 }
 
 interface ErrorRow {
-  readonly status: 400 | 401 | 402 | 403 | 404 | 405 | 409 | 413 | 415 | 421 | 422 | 429 | 500 | 502 | 503
+  readonly status: 400 | 401 | 402 | 403 | 404 | 405 | 409 | 413 | 415 | 421 | 422 | 426 | 429 | 500 | 502 | 503
   readonly exitCode: 1 | 2 | 3
+  /** What it says to whoever reads the documentation. */
+  readonly means: string
 }
 
 /** What each `TroupeError.code` means to an HTTP client and to a shell. */
-const TABLE: Readonly<Record<string, ErrorRow>> = {
-  'workflow-invalid': { status: 422, exitCode: 2 },
-  usage: { status: 400, exitCode: 2 },
-  'not-found': { status: 404, exitCode: 2 },
-  'command-refused': { status: 409, exitCode: 2 },
-  'too-large': { status: 413, exitCode: 2 },
-  'idempotency-conflict': { status: 422, exitCode: 2 },
-  // No token, or a wrong one.
-  unauthorized: { status: 401, exitCode: 2 },
-  // A read-only token, or a page of another site.
-  forbidden: { status: 403, exitCode: 2 },
-  'method-not-allowed': { status: 405, exitCode: 2 },
-  'media-type': { status: 415, exitCode: 2 },
-  // The Host header names another machine.
-  'wrong-host': { status: 421, exitCode: 2 },
-  'too-many-attempts': { status: 429, exitCode: 2 },
-  stopping: { status: 503, exitCode: 2 },
-  'holder-gone': { status: 503, exitCode: 2 },
-  'data-folder-locked': { status: 503, exitCode: 2 },
-  'data-folder-read-only': { status: 503, exitCode: 2 },
-  'data-folder-full': { status: 503, exitCode: 2 },
-  'data-folder-damaged': { status: 503, exitCode: 2 },
-  'data-folder-newer-format': { status: 503, exitCode: 2 },
-  'data-folder-lost': { status: 503, exitCode: 2 },
-  'data-folder-failed': { status: 503, exitCode: 2 },
-  'backend-limit': { status: 429, exitCode: 3 },
-  'backend-quota': { status: 402, exitCode: 3 },
+const TABLE = {
+  'workflow-invalid': {
+    status: 422,
+    exitCode: 2,
+    means:
+      'The workflow has mistakes: `details.problems` has each with its file, line and column. Nothing was started.',
+  },
+  usage: { status: 400, exitCode: 2, means: 'The request, its inputs or its settings cannot be used.' },
+  'not-found': { status: 404, exitCode: 2, means: 'There is no such run, task, file or path.' },
+  'command-refused': {
+    status: 409,
+    exitCode: 2,
+    means: 'The command is not legal in the present state; `details.legal` names those that are.',
+  },
+  'too-large': { status: 413, exitCode: 2, means: 'The body is larger than the server takes.' },
+  'idempotency-conflict': {
+    status: 422,
+    exitCode: 2,
+    means: 'The Idempotency-Key started another request before: `details.run`.',
+  },
+  unauthorized: { status: 401, exitCode: 2, means: 'No token came with the request, or a wrong one.' },
+  forbidden: { status: 403, exitCode: 2, means: 'The token may only read, or a page of another site asked.' },
+  'method-not-allowed': { status: 405, exitCode: 2, means: 'The path has other methods: see the header Allow.' },
+  'media-type': { status: 415, exitCode: 2, means: 'The body is not sent as application/json in UTF-8.' },
+  'wrong-host': { status: 421, exitCode: 2, means: 'The Host header names another machine.' },
+  'upgrade-required': { status: 426, exitCode: 2, means: 'The path is a WebSocket.' },
+  'too-many-attempts': { status: 429, exitCode: 2, means: 'Too many wrong tokens came from this address.' },
+  stopping: { status: 503, exitCode: 2, means: 'The process is ending; nothing that was asked took effect.' },
+  'holder-gone': { status: 503, exitCode: 2, means: 'The process that holds the data folder does not answer.' },
+  'data-folder-locked': { status: 503, exitCode: 2, means: 'Another process holds the data folder.' },
+  'data-folder-read-only': { status: 503, exitCode: 2, means: 'The data folder cannot be written.' },
+  'data-folder-full': { status: 503, exitCode: 2, means: 'The disk is full.' },
+  'data-folder-damaged': { status: 503, exitCode: 2, means: 'A file of the data folder cannot be read back.' },
+  'data-folder-newer-format': { status: 503, exitCode: 2, means: 'A newer troupe wrote the data folder.' },
+  'data-folder-lost': { status: 503, exitCode: 2, means: 'Another process took the data folder.' },
+  'data-folder-failed': { status: 503, exitCode: 2, means: 'The system refuses work on the data folder.' },
+  'backend-limit': { status: 429, exitCode: 3, means: 'The backend asks for fewer calls.' },
+  'backend-quota': { status: 402, exitCode: 3, means: 'The account at the backend is used up.' },
   // Not 401: the caller's own credentials are fine, those for the backend are not.
-  'backend-auth': { status: 502, exitCode: 2 },
-  'backend-refused': { status: 502, exitCode: 1 },
-  'backend-not-found': { status: 502, exitCode: 1 },
-  'backend-invalid': { status: 502, exitCode: 1 },
-  'backend-unreachable': { status: 502, exitCode: 1 },
-  'backend-crashed': { status: 502, exitCode: 1 },
-  'backend-timeout': { status: 502, exitCode: 1 },
-  'backend-unknown-outcome': { status: 502, exitCode: 1 },
-}
+  'backend-auth': { status: 502, exitCode: 2, means: 'The backend refuses the credentials of this server.' },
+  'backend-refused': { status: 502, exitCode: 1, means: 'The backend refuses the call.' },
+  'backend-not-found': { status: 502, exitCode: 1, means: 'The backend does not know the agent run.' },
+  'backend-invalid': { status: 502, exitCode: 1, means: 'The backend cannot use what it was sent.' },
+  'backend-unreachable': { status: 502, exitCode: 1, means: 'The backend does not answer.' },
+  'backend-crashed': { status: 502, exitCode: 1, means: 'The backend failed inside.' },
+  'backend-timeout': { status: 502, exitCode: 1, means: 'The backend answered too late.' },
+  'backend-unknown-outcome': { status: 502, exitCode: 1, means: 'Whether the call took effect is not known.' },
+  internal: { status: 500, exitCode: 1, means: 'Something inside troupe failed; its log says what.' },
+} as const satisfies Readonly<Record<string, ErrorRow>>
 
-const UNKNOWN: ErrorRow = { status: 500, exitCode: 1 }
+/** A code that troupe answers with. */
+export type ErrorCode = keyof typeof TABLE
+
+/** Every code with its HTTP status and what it means: the documentation. */
+export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorRow>> = TABLE
+
+const UNKNOWN: ErrorRow = TABLE.internal
 
 /** Thrown for a code of the table that has no class of its own, and for codes of a newer version. */
 export class ApiError extends TroupeError {
@@ -114,24 +134,35 @@ export function reviveError(body: ErrorBody): TroupeError {
     const legal = Array.isArray(details['legal']) ? details['legal'].map(text) : []
     return new CommandRefusedError(text(details['subject']), text(details['command']), text(details['state']), legal)
   }
-  if (code.startsWith('data-folder-') && code in TABLE) {
+  if (code.startsWith('data-folder-') && isKnown(code)) {
     const trouble = code.slice('data-folder-'.length) as DataFolderTrouble
     return new DataFolderError(trouble, text(details['folder']), message)
   }
-  if (code.startsWith('backend-') && code in TABLE) return reviveBackendError(body)
+  if (code.startsWith('backend-') && isKnown(code)) return reviveBackendError(body)
   return new ApiError(code, message, details)
 }
 
-/** All of a zod error's complaints in one line: `path: complaint; path: complaint`. */
+const MAX_WORDS = 2000
+
+/** The first complaints of a zod error in one line: `path: complaint; path: complaint`. */
 export function describeIssues(error: z.ZodError): string {
-  return error.issues
+  const words = error.issues
     .slice(0, 10)
-    .map((issue) => (issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message))
+    .map((issue) => {
+      const message = (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message
+      return issue.path.length > 0 ? `${issue.path.join('.')}: ${message}` : message
+    })
     .join('; ')
+  // A complaint quotes what was sent, whatever its length.
+  return words.length > MAX_WORDS ? `${words.slice(0, MAX_WORDS)}…` : words
 }
 
 function rowOf(error: unknown): ErrorRow {
-  return error instanceof TroupeError ? (TABLE[error.code] ?? UNKNOWN) : UNKNOWN
+  return error instanceof TroupeError && isKnown(error.code) ? TABLE[error.code] : UNKNOWN
+}
+
+function isKnown(code: string): code is ErrorCode {
+  return Object.hasOwn(TABLE, code)
 }
 
 function detailsOf(error: TroupeError): JsonObject {

@@ -1,116 +1,280 @@
-import type { Orchestrator } from '../domain/orchestration.ts'
-import type { RunRecord } from '../domain/record.ts'
+import { NotFoundError, TroupeError } from '../domain/errors.ts'
 import { isFinalState } from '../machines/public-state.ts'
-import { openRecordFeed, type RecordFeed } from './record-feed.ts'
-import type { RunViews, Served } from './run-views.ts'
+import { formatCursor } from './cursor.ts'
+import type { FrameForm } from './frame-form.ts'
+import type { HistoryPage } from './history.ts'
+import type { Outlet } from './outlet.ts'
+import type { LiveListener, RecordHub } from './record-hub.ts'
+import { instantOf } from './run-places.ts'
+import type { Served } from './run-views.ts'
+import type { Selection } from './selection.ts'
+import { type After, type SubscriptionStart, startOf } from './subscription-start.ts'
 
-import { type CursorPosition, formatCursor, parseCursor, type SubscribeMessage } from './stream-protocol.ts'
+/** A page of history is about this large, whatever the size of its records. */
+const PAGE_BYTES = 128 * 1024
+const FIRST_PAGE = 100
+const LARGEST_PAGE = 500
 
-/** How a subscription reaches its client. */
-export interface SubscriptionSink {
-  /** `records` is a JSON array already; the promise settles when it was handed to the socket. */
-  readonly records: (subscription: string, cursor: string, records: string) => Promise<void> | undefined
-  readonly caughtUp: (subscription: string, cursor: string) => void
-  readonly failed: (subscription: string, error: unknown) => void
-}
-
-const UNKNOWN = -1
-
-// A live group goes to every subscriber as the same array: it is serialised once.
-const serialised = new WeakMap<readonly RunRecord[], string>()
-
-/** The seqs after which a subscription begins. */
-export interface SubscriptionStart {
-  readonly after: ReadonlyMap<string, number>
-  /** For a run that turns up later, whose first announced record is `first`. */
-  readonly newcomer: (run: string, first: number) => number | undefined
-}
-
-/** Where a `subscribe` message begins. Throws UsageError for a bad cursor and NotFoundError for an unknown run. */
-export async function startOf({ orchestrator, views }: Served, message: SubscribeMessage): Promise<SubscriptionStart> {
-  const all = message.runs.includes('*')
-  const { after: from } = message
-  const seen = from === 'start' || from === 'now' ? undefined : parseCursor(from)
-  const seqAfter = (run: string, now: number) => (from === 'start' ? 0 : seen ? seqSeen(seen, run, all, now) : now)
-  const after = new Map<string, number>()
-  if (!all) {
-    for (const run of message.runs) after.set(run, seqAfter(run, (await views.read(run)).seq))
-    return { after, newcomer: () => undefined }
-  }
-  for (const { run } of orchestrator.runs()) {
-    const now = views.carried(run)?.seq
-    const begin = seqAfter(run, now ?? UNKNOWN)
-    // A run that nobody carries says nothing; what it says once it is carried again is new.
-    if (begin !== UNKNOWN) after.set(run, begin)
-  }
-  const newcomer = (run: string, first: number) =>
-    from === 'start' ? 0 : seen ? seqSeen(seen, run, all, first - 1) : first - 1
-  return { after, newcomer }
-}
-
-/** Begins what a `subscribe` message asks for: history from its start, then what is live. */
-export function openSubscription(
-  { orchestrator, views }: Served,
-  message: SubscribeMessage,
-  start: SubscriptionStart,
-  sink: SubscriptionSink,
-): RecordFeed {
-  const all = message.runs.includes('*')
-  const cursor = () => formatCursor(all ? wholeCursor(orchestrator, views, feed) : { seqs: feed.positions() })
-  const feed = openRecordFeed({
-    orchestrator,
-    ...start,
-    deliver: (_run, records) => {
-      const wanted = filtered(records, message.filter)
-      return wanted.length > 0 ? sink.records(message.id, cursor(), serialise(wanted)) : undefined
-    },
-    onCaughtUp: () => sink.caughtUp(message.id, cursor()),
-    onError: (_run, error) => sink.failed(message.id, error),
-  })
-  return feed
+/** What a subscription is made of. */
+export interface SubscriptionOptions {
+  readonly served: Served
+  readonly hub: RecordHub
+  readonly selection: Selection
+  readonly after: After
+  readonly form: FrameForm
+  readonly outlet: Outlet
+  /** A resync was sent. */
+  readonly onResync: () => void
+  /** It has ended by itself. */
+  readonly onFailed: (error: unknown) => void
 }
 
 /**
- * A `*` cursor names only what may still change; a run it does not name began after it was made, or had ended and was seen
- * whole. Run ids sort by the millisecond, so runs of one millisecond are not told apart by their order.
+ * Brings one client the records it asked for: from its place on what is on disk, at the client's own pace; then what is live, through
+ * the hub, without a gap or a repetition between them. What a client is too slow for, or what is gone, the state stands for.
  */
-function seqSeen(seen: CursorPosition, run: string, all: boolean, whole: number): number {
-  const seq = seen.seqs.get(run)
-  if (seq !== undefined) return seq
-  if (!all || seen.newest === undefined) return 0
-  return instantOf(run) < instantOf(seen.newest) ? whole : 0
-}
+export class Subscription implements LiveListener {
+  readonly selection: Selection
+  readonly form: FrameForm
+  readonly #options: SubscriptionOptions
+  /** The seq up to which the client has each run, while it is not live. */
+  #after = new Map<string, number>()
+  #last = new Map<string, number>()
+  #ended: ReadonlySet<string> = new Set()
+  #without: ReadonlySet<string> = new Set()
+  #missing: string[] = []
+  /** Runs that could not be read on; until the state was sent, a cursor names how far they were. */
+  readonly #leftOut = new Set<string>()
+  #trouble: unknown
+  /** Of `*`: no run newer than this was begun with. */
+  #newest = ''
+  #todo: string[] = []
+  #pageSize = FIRST_PAGE
+  #caughtUp = false
+  #stopped = false
 
-function wholeCursor(orchestrator: Orchestrator, views: RunViews, feed: RecordFeed): CursorPosition {
-  const positions = feed.positions()
-  const newest = [...positions.keys()].reduce((a, b) => (a > b ? a : b), '')
-  if (newest === '') return { seqs: positions }
-  const ended = new Map(orchestrator.runs().map(({ run, status }) => [run, isFinalState(status)]))
-  const whole = (run: string, seq: number) => ended.get(run) === true && seq >= (views.carried(run)?.seq ?? seq)
-  const seqs = [...positions].filter(([run, seq]) => instantOf(run) >= instantOf(newest) || !whole(run, seq))
-  return { seqs: new Map(seqs), newest }
-}
-
-/** The part of a run id that holds its millisecond: `run_` and 10 characters. */
-function instantOf(run: string): string {
-  return run.slice(0, 14)
-}
-
-function filtered(records: readonly RunRecord[], filter: SubscribeMessage['filter']): readonly RunRecord[] {
-  if (!filter) return records
-  const { tasks, types } = filter
-  return records.filter(
-    (record) =>
-      (tasks === undefined || (record.task !== undefined && tasks.includes(record.task))) &&
-      (types === undefined || types.includes(record.type)),
-  )
-}
-
-function serialise(records: readonly RunRecord[]): string {
-  let json = serialised.get(records)
-  if (json === undefined) {
-    json = JSON.stringify(records)
-    serialised.set(records, json)
+  constructor(options: SubscriptionOptions) {
+    this.#options = options
+    this.selection = options.selection
+    this.form = options.form
   }
-  return json
+
+  /** Resolves once it has begun, and goes on by itself. Throws as {@link startOf}: then it never began. */
+  async begin(): Promise<void> {
+    const { served, hub, selection, after } = this.#options
+    // From here on the hub knows of everything that the look-up may miss.
+    hub.retain()
+    try {
+      const start = await startOf(served, hub, selection, after)
+      if (!this.#stopped) this.#beginAt(start)
+    } catch (error) {
+      this.stop()
+      throw error
+    }
+  }
+
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#options.hub.leave(this)
+    this.#options.hub.release()
+  }
+
+  offer(frame: Buffer): boolean {
+    return this.#options.outlet.offer(frame)
+  }
+
+  behind(): void {
+    void this.#attempt(() => this.#resync('Records came faster than they were read; they are left out.'))
+  }
+
+  interrupted(after: Map<string, number>): void {
+    this.#after = after
+    for (const run of after.keys()) if (run > this.#newest) this.#newest = run
+    void this.#attempt(() => this.#catchUp())
+  }
+
+  #beginAt(start: SubscriptionStart): void {
+    this.#after = start.after
+    this.#last = start.last
+    this.#ended = start.ended
+    this.#without = start.without
+    this.#missing = start.missing
+    this.#newest = start.newest
+    void this.#attempt(() => this.#catchUp())
+  }
+
+  /** Nobody waits for what goes on by itself: a failure ends the subscription. */
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (this.#stopped) return
+      this.stop()
+      this.#options.onFailed(error)
+    }
+  }
+
+  /** Reads what is on disk until nothing is left that was announced; from that very moment on it is live. */
+  async #catchUp(): Promise<void> {
+    const { outlet } = this.#options
+    for (let run = this.#nextBehind(); run !== undefined; run = this.#nextBehind()) {
+      const next = run
+      await outlet.inTurn(() => this.#readPage(next))
+      if (this.#stopped || outlet.closed) return
+    }
+    if (this.#missing.length > 0) return this.#resync(this.#missing.splice(0).join(' '))
+    this.#goLive()
+  }
+
+  #goLive(): void {
+    const { hub, outlet } = this.#options
+    const cursor = hub.join(this, this.#after, this.#ended)
+    this.#after = new Map()
+    if (this.#caughtUp) return
+    this.#caughtUp = true
+    outlet.push(this.form.caughtUp(cursor))
+  }
+
+  /** A run of which something is missing: the oldest, so that a cursor need not name all those after it. */
+  #nextBehind(): string | undefined {
+    for (;;) {
+      const run = this.#todo.at(-1)
+      if (run === undefined) break
+      if (this.#isBehind(run)) return run
+      this.#todo.pop()
+    }
+    if (!this.selection.runs) {
+      for (const run of this.#options.hub.places.runs()) {
+        if (!this.#after.has(run) && !this.#without.has(run)) this.#after.set(run, 0)
+      }
+    }
+    this.#todo = [...this.#after.keys()]
+      .filter((run) => this.#isBehind(run))
+      .sort()
+      .reverse()
+    return this.#todo.at(-1)
+  }
+
+  #isBehind(run: string): boolean {
+    const after = this.#after.get(run)
+    return after !== undefined && !this.#leftOut.has(run) && after < this.#target(run)
+  }
+
+  /** Up to where there are records: of a run that is neither carried nor looked up, until nothing more is found. */
+  #target(run: string): number {
+    const announced = this.#options.hub.places.get(run)?.announced
+    return announced ?? this.#last.get(run) ?? Number.POSITIVE_INFINITY
+  }
+
+  async #readPage(run: string): Promise<void> {
+    const after = this.#after.get(run)
+    if (this.#stopped || after === undefined) return
+    const announced = this.#options.hub.places.get(run)?.announced ?? 0
+    let page: HistoryPage
+    try {
+      page = await this.#options.hub.history.read(run, after, this.#pageSize, announced)
+    } catch (error) {
+      this.#trouble ??= error
+      return this.#leaveOut(run, error instanceof NotFoundError ? 'was removed.' : reasonOf(error))
+    }
+    if (this.#stopped) return
+    const end = page.records.at(-1)?.seq ?? after
+    if (end <= after) {
+      // What is announced can be read, unless it was removed or damaged meanwhile.
+      if (announced > after) return this.#leaveOut(run, `has no records ${after + 1}.. on disk any more.`)
+      this.#last.set(run, after)
+      return
+    }
+    this.#after.set(run, end)
+    if (run > this.#newest) this.#newest = run
+    this.#deliver(page)
+  }
+
+  #deliver({ records, text: whole }: HistoryPage): void {
+    const { wants } = this.selection
+    const wanted = wants ? records.filter(wants) : records
+    this.#pageSize = Math.ceil(Math.min(LARGEST_PAGE, (PAGE_BYTES * records.length) / whole.length))
+    if (wanted.length === 0) return
+    const text = wanted.length < records.length ? JSON.stringify(wanted) : whole
+    this.#options.outlet.push(this.form.records(this.#cursor(), text))
+    this.#options.hub.sent += wanted.length
+  }
+
+  /** The others go on; at the end the state stands for what this one has. */
+  #leaveOut(run: string, why: string): void {
+    this.#missing.push(`${run} ${why}`)
+    this.#leftOut.add(run)
+  }
+
+  #cursor(): string {
+    if (this.selection.runs) return formatCursor({ seqs: this.#after })
+    const seqs = [...this.#after].filter(([run, after]) =>
+      instantOf(run) > instantOf(this.#newest) ? after > 0 : this.#isOfNewestInstant(run) || !this.#isWhole(run),
+    )
+    return formatCursor({ seqs: new Map(seqs), newest: this.#newest })
+  }
+
+  #isWhole(run: string): boolean {
+    return (
+      (this.#ended.has(run) || this.#options.hub.places.get(run)?.ended === true) &&
+      !this.#isBehind(run) &&
+      !this.#leftOut.has(run)
+    )
+  }
+
+  #isOfNewestInstant(run: string): boolean {
+    return instantOf(run) >= instantOf(this.#newest)
+  }
+
+  /** Sends how things stand, and goes on live from exactly there. */
+  #resync(reason: string): Promise<void> {
+    return this.#options.outlet.inTurn(async () => {
+      const read = await this.#readOthers()
+      if (this.#stopped) return
+      const { hub, outlet, onResync } = this.#options
+      const { views } = this.#options.served
+      const texts: string[] = []
+      this.#after = new Map([...this.#after].filter(([run]) => !this.selection.runs && this.#isOfNewestInstant(run)))
+      for (const run of this.#runsOfState()) {
+        const view = views.carried(run) ?? read.get(run)
+        if (!view || view.seq < (hub.places.get(run)?.announced ?? 0)) continue
+        this.#after.set(run, view.seq)
+        texts.push(JSON.stringify(view))
+      }
+      if (this.selection.runs && texts.length === 0) throw this.#trouble ?? noneLeft(this.selection.runs)
+      this.#leftOut.clear()
+      const cursor = hub.join(this, this.#after, this.#ended)
+      outlet.push(this.form.resync(reason, cursor, `{"runs":[${texts.join(',')}]}`))
+      onResync()
+      if (this.#caughtUp) return
+      this.#caughtUp = true
+      outlet.push(this.form.caughtUp(cursor))
+    })
+  }
+
+  #runsOfState(): readonly string[] {
+    if (this.selection.runs) return this.selection.runs
+    const rows = this.#options.served.orchestrator.runs()
+    return rows.filter(({ status }) => !isFinalState(status)).map(({ run }) => run)
+  }
+
+  async #readOthers() {
+    const { views } = this.#options.served
+    const read = new Map<string, Awaited<ReturnType<typeof views.read>>>()
+    for (const run of this.#runsOfState()) {
+      if (views.carried(run)) continue
+      const view = await views.read(run).catch(() => undefined)
+      if (view) read.set(run, view)
+    }
+    return read
+  }
+}
+
+function noneLeft(runs: readonly string[]): NotFoundError {
+  return new NotFoundError(runs.join(', '), 'Retention removes finished runs.')
+}
+
+function reasonOf(error: unknown): string {
+  return `cannot be read: ${error instanceof TroupeError ? error.message : 'something inside troupe failed.'}`
 }

@@ -18,8 +18,12 @@ export type StopSignal = 'SIGINT' | 'SIGTERM'
 /** All that a command has of the outside. */
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>
+  /** The working directory. */
+  readonly cwd: string
   readonly stdout: Output
   readonly stderr: Output
+  /** Takes a line of a log; absent: logs go to standard error by themselves. */
+  readonly logLine?: (line: string) => void
   /** Milliseconds since 1970. */
   now(): number
   /** Calls `fn` every `ms` until the returned function is called. */

@@ -14,6 +14,8 @@ export interface OrchestratorPort {
   commandTask(run: string, task: string, command: TaskCommand): Promise<CommandReply>
   logs(run: string, task: string, limit: number): Promise<readonly LogEntry[]>
   settled(run: string, signal: AbortSignal): Promise<RunOutcome>
+  /** Throws NotFoundError; UsageError while the run is not finished. */
+  remove(run: string, how: 'delete' | 'archive'): Promise<void>
 }
 
 /** The port of an orchestrator in this process. */
@@ -25,6 +27,7 @@ export function portOfHold({ orchestrator, views }: FolderHold): OrchestratorPor
     commandTask: (run, task, command) => orchestrator.commandTask(run, task, command),
     logs: (run, task, limit) => orchestrator.logs(run, task, limit),
     settled: (run, signal) => views.outcome(run, signal),
+    remove: (run, how) => orchestrator.remove(run, how),
   }
 }
 
@@ -38,5 +41,6 @@ export function portOfClient(client: ControlClient): OrchestratorPort {
     commandTask: (run, task, command) => client.commandTask(run, task, command),
     logs: (run, task, limit) => client.logs(run, task, limit),
     settled: async (run, signal) => (await client.outcome(run, signal)).outcome,
+    remove: (run, how) => client.remove(run, how),
   }
 }

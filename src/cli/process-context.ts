@@ -7,6 +7,7 @@ const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM']
 export function createProcessContext(): CliContext {
   return {
     env: process.env,
+    cwd: process.cwd(),
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
     now: () => Date.now(),

@@ -31,7 +31,12 @@ export function createProgram({ version, context, onExitCode }: ProgramOptions):
   addRunCommands(program, context, run)
   addReadingCommands(program, context, run)
   addTellingCommands(program, context, run)
+  addRemove(program, context, run)
+  addServe(program, context, run)
   addStandIn(program, context, run)
+  program.hook('preAction', async (_program, command) => {
+    await (await import('./data-dir.ts')).configureDataDir(command, context)
+  })
   for (const command of program.commands) {
     command.showHelpAfterError(`Try: troupe ${command.name()} --help`)
   }
@@ -118,6 +123,39 @@ function addTellingCommands(program: Command, context: CliContext, run: Runner):
   )
 }
 
+function addRemove(program: Command, context: CliContext, run: Runner): void {
+  const remove = program
+    .command('rm <run>')
+    .description('delete a finished run (its id, or last)')
+    .option('--archive', 'move it to DATA/archive instead')
+  withDataDir(remove).action(
+    run(async (name: string, flags) => (await import('./rm.ts')).rmCommand(context, name, flags)),
+  )
+}
+
+function addServe(program: Command, context: CliContext, run: Runner): void {
+  const serve = program
+    .command('serve')
+    .description('hold the data folder and serve its runs over HTTP and WebSocket until a signal')
+    .option('--host <host>', 'where to listen; beyond this machine a token is needed (default: 127.0.0.1)')
+    .option('--port <n>', '0 takes a free one (default: 4600)')
+    .option('--workflows <dir>', 'folder of workflow files that may be started by name')
+    .option('--inspect', 'serve the Stately Inspector at /inspect')
+    .option('--allow-host <host>', 'a further name of this server in a Host header (may be repeated)', collect, [])
+    .option('--allow-origin <origin>', 'another site whose pages may ask (may be repeated)', collect, [])
+    .option('--log-level <level>', 'debug, info, warn, error or silent (default: info)')
+    .option('--retain-for <duration>', 'remove finished runs that ended longer ago, as in 30d')
+    .option('--retain-runs <n>', 'remove all finished runs but the newest N')
+    .option('--archive', 'move what is removed to DATA/archive instead of deleting it')
+    .option('--no-resume', 'leave unfinished runs as they are')
+    .addHelpText('after', SERVE_HELP)
+  withDataDir(serve).action(run(async (flags) => (await import('./serve.ts')).serveCommand(context, flags)))
+}
+
+const SERVE_HELP = `
+Tokens are read from the environment: TROUPE_TOKEN may do everything, TROUPE_READ_TOKEN may read and subscribe.
+troupe.config.yaml may name further ones, and sets what no flag says.`
+
 function addStandIn(program: Command, context: CliContext, run: Runner): void {
   program
     .command('stand-in')
@@ -144,7 +182,10 @@ function addSettings(command: Command): Command {
 }
 
 function withDataDir(command: Command): Command {
-  return command.option('--data-dir <dir>', 'the data folder (default: TROUPE_DATA_DIR, or .troupe)')
+  return command.option(
+    '--data-dir <dir>',
+    'the data folder (default: TROUPE_DATA_DIR, troupe.config.yaml, or .troupe)',
+  )
 }
 
 function withJson(command: Command, what = 'as JSON'): Command {

@@ -1,5 +1,6 @@
 import type { DataFolderError } from '../domain/errors.ts'
 import type { JournalRecord } from '../domain/record.ts'
+import { tellAll } from './tell-all.ts'
 
 /** Told of the records of each group once they are durable, in order. They must not be changed. */
 export type CommitListener = (records: readonly JournalRecord[]) => void
@@ -62,18 +63,5 @@ export class CommitLedger {
     const { waiters } = this
     this.waiters = []
     for (const waiter of waiters) waiter.reject(error)
-  }
-}
-
-/** A listener that throws is a fault to be seen, but keeps nobody else from being told. */
-function tellAll<T>(listeners: Iterable<(value: T) => void>, value: T): void {
-  for (const listener of [...listeners]) {
-    try {
-      listener(value)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
-    }
   }
 }

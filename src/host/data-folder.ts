@@ -11,6 +11,7 @@ import { makeFolder } from './make-folder.ts'
 
 const PROBE_BYTES = 4096
 const REMOVED = '.removed.'
+const ARCHIVE = 'archive'
 
 /** Where things lie in a data folder. It need not exist. */
 export interface DataFolder {
@@ -25,8 +26,12 @@ export interface DataFolder {
   hasRun(run: string): Promise<boolean>
   /** Makes a run's folder, durably, and gives it. Throws DataFolderError. */
   createRun(run: string): Promise<string>
-  /** Deletes a run with all its records; it is no longer listed as soon as the deleting begins. */
+  /** Deletes a run with all its records; it is no longer listed as soon as the deleting begins, whatever happens then. */
   removeRun(run: string): Promise<void>
+  /** Moves a run's folder to `archive/`, durably. */
+  archiveRun(run: string): Promise<void>
+  /** Writes a small file, makes it durable and deletes it. Rejects with DataFolderError when that is impossible. */
+  probe(): Promise<void>
   /** The runs that have a folder, oldest first. */
   listRunIds(): Promise<string[]>
 }
@@ -95,14 +100,34 @@ class DataFolderPaths implements DataFolder {
   }
 
   async removeRun(run: string): Promise<void> {
-    const folder = this.runFolder(run)
     const aside = join(this.runsFolder, `${REMOVED}${run}`)
     try {
-      await this.clock.operation(rename(folder, aside))
+      await this.clock.operation(rename(this.runFolder(run), aside))
+      await this.clock.operation(syncFolder(this.fs, this.runsFolder))
       await this.clock.operation(rm(aside, { recursive: true, force: true }))
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') throw new NotFoundError(`Run ${run}`, "'troupe runs' lists those that do.")
-      throw toDataFolderError(error, this.path, `Cannot remove ${run}`)
+      throw this.notMoved(error, run, `Cannot remove ${run}`)
+    }
+  }
+
+  async archiveRun(run: string): Promise<void> {
+    const archive = join(this.path, ARCHIVE)
+    try {
+      await this.clock.operation(makeFolder(archive))
+      await this.clock.operation(rename(this.runFolder(run), join(archive, run)))
+      for (const folder of [archive, this.runsFolder, this.path]) {
+        await this.clock.operation(syncFolder(this.fs, folder))
+      }
+    } catch (error) {
+      throw this.notMoved(error, run, `Cannot archive ${run}`)
+    }
+  }
+
+  async probe(): Promise<void> {
+    try {
+      await this.clock.operation(writeProbe(this.fs, this.path))
+    } catch (error) {
+      throw toDataFolderError(error, this.path, 'Cannot write to the data folder')
     }
   }
 
@@ -115,6 +140,12 @@ class DataFolderPaths implements DataFolder {
       throw toDataFolderError(error, this.path, 'Cannot list the runs')
     }
   }
+
+  private notMoved(error: unknown, run: string, what: string): Error {
+    if (error instanceof NotFoundError) return error
+    if (errorCode(error) === 'ENOENT') return new NotFoundError(`Run ${run}`, "'troupe runs' lists those that do.")
+    return toDataFolderError(error, this.path, what)
+  }
 }
 
 async function prepare(folder: DataFolder, fs: FileSystem): Promise<void> {
@@ -124,7 +155,7 @@ async function prepare(folder: DataFolder, fs: FileSystem): Promise<void> {
     const runs = join(path, 'runs')
     for (const part of [runs, folder.limitsFolder]) await makeFolder(part)
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK)
-    await probe(fs, path)
+    await writeProbe(fs, path)
     await syncFolder(fs, path)
     await removeLeftovers(runs)
   } catch (error) {
@@ -135,7 +166,7 @@ async function prepare(folder: DataFolder, fs: FileSystem): Promise<void> {
 }
 
 /** A full or read-only disk is better found now than after the first agent was paid for. */
-async function probe(fs: FileSystem, folder: string): Promise<void> {
+async function writeProbe(fs: FileSystem, folder: string): Promise<void> {
   const path = join(folder, `.probe.${process.pid}`)
   try {
     const file = await fs.open(path, 'w', 0o600)

@@ -2,11 +2,13 @@ import { type AnyActorRef, type AnyStateMachine, createActor, fromPromise, type 
 import type { Clock } from '../domain/clock.ts'
 import type { Effect } from '../domain/effect.ts'
 import { toFailure } from '../domain/errors.ts'
+import type { Inspection } from '../domain/inspection.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { ActorKind, HostPart } from '../domain/record.ts'
 import { failureOf } from '../machines/effects.ts'
 import { isFinalState, publicState } from '../machines/public-state.ts'
 import { assertWhole, inputOf, type MachineSnapshot, reviveSnapshot, sameValue } from './actor-snapshot.ts'
+import { type Inspector, inspectedActor, SystemInspection } from './system-inspection.ts'
 import { TimerScheduler } from './timer-scheduler.ts'
 
 /** One settled transition of one actor: what becomes one record. */
@@ -67,6 +69,7 @@ export class DurableActors {
   readonly #entries = new Map<string, Entry>()
   #scheduler: TimerScheduler | undefined
   #root: AnyActorRef | undefined
+  readonly #inspection = new SystemInspection()
   #restoring = false
   #closed = false
 
@@ -154,6 +157,16 @@ export class DurableActors {
       : this.#hostPart(entry, entry.actor.getSnapshot() as unknown as MachineSnapshot)
   }
 
+  /** Shows what happens in the actors from now on, also in those that begin later; undefined ends it. */
+  inspect(inspector: Inspector | undefined): void {
+    this.#inspection.show(inspector)
+  }
+
+  /** The actors that have not ended, as inspectors are shown them. */
+  inspected(run: string): Inspection[] {
+    return [...this.#entries.values()].map(({ actor }) => inspectedActor(run, actor))
+  }
+
   /** Drops an actor that broke, so that another can take its id. */
   forget(id: string): void {
     const entry = this.#entries.get(id)
@@ -170,6 +183,8 @@ export class DurableActors {
   /** Stops every actor and effect without a record: as if the process had ended. */
   close(): void {
     this.#closed = true
+    // That its actors are stopped here is no event in the life of the run.
+    this.#inspection.show(undefined)
     this.#scheduler?.clear()
     for (const { actor } of this.#entries.values()) actor.send({ type: 'xstate.stop' })
     this.#entries.clear()
@@ -200,6 +215,7 @@ export class DurableActors {
     const nested = this.#restoring
     this.#restoring = host !== undefined
     try {
+      this.#inspection.began(actor)
       actor.start()
       for (const timer of host?.timers ?? []) this.#scheduler?.restore(actor, timer)
     } finally {
@@ -214,6 +230,7 @@ export class DurableActors {
       system._relay(source, target, event),
     )
     system.scheduler = this.#scheduler
+    this.#inspection.adopt(actor.system)
   }
 
   #settled(id: string, entry: Entry, snapshot: MachineSnapshot): void {

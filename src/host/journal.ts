@@ -47,6 +47,8 @@ export interface JournalOptions {
   readonly tailBytes?: number
   /** Awaited before each group is written. Its rejection fails the journal for good. */
   readonly beforeCommit?: () => Promise<void>
+  /** Told of each durable group how many records it has, and how long after the first was appended it became durable, ms. */
+  readonly onMeasured?: (records: number, ms: number) => void
   readonly fs?: FileSystem
 }
 
@@ -57,6 +59,8 @@ const LARGEST_GROUP_BYTES = 8 * 1024 * 1024
 interface Group {
   /** The segment's first seq. */
   readonly segment: number
+  /** When its first record was appended, ms. */
+  readonly since: number
   readonly lines: string[]
   readonly records: JournalRecord[]
   bytes: number
@@ -160,7 +164,8 @@ class FileJournal implements Journal {
     ) {
       return last
     }
-    const group: Group = { segment: this.segment, lines: [], records: [], bytes: 0 }
+    const since = this.options.clock.now()
+    const group: Group = { segment: this.segment, since, lines: [], records: [], bytes: 0 }
     this.groups.push(group)
     return group
   }
@@ -200,6 +205,7 @@ class FileJournal implements Journal {
     const lastSeq = group.records.at(-1)?.seq ?? this.committedSeq
     this.ledger.failure = undefined
     this.ledger.commit(group.records, lastSeq)
+    this.options.onMeasured?.(group.records.length, this.options.clock.now() - group.since)
     return undefined
   }
 

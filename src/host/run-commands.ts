@@ -1,4 +1,4 @@
-import type { CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
+import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
 import { CommandRefusedError } from '../domain/errors.ts'
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
 import type { JsonObject } from '../domain/json.ts'
@@ -8,12 +8,11 @@ import type { PauseReason } from '../machines/supervisor-machine.ts'
 import type { RunHost } from './run-host.ts'
 
 /** Tells a run something. Resolves once all that it caused at once is durable. Throws CommandRefusedError. */
-export async function commandRun(host: RunHost, command: RunCommand): Promise<CommandReply> {
+export async function commandRun(host: RunHost, command: RunCommand, by?: CommandOrigin): Promise<CommandReply> {
   const legal = legalRunCommands(host.status)
   if (!legal.includes(command.type)) throw new CommandRefusedError(host.run, command.type, host.status, legal)
-  const { type, ...details } = command
-  const data = { command: type, ...details } as JsonObject
-  const asked = host.append('command', { kind: 'supervisor', id: SUPERVISOR }, { data })
+  const { type } = command
+  const asked = host.append('command', { kind: 'supervisor', id: SUPERVISOR }, { data: dataOf(command, by) })
   const reason: PauseReason = { kind: 'person', message: 'Paused by a person' }
   if (type === 'pause') host.pause(reason)
   else host.actors.send(SUPERVISOR, { type: `run.${type}` })
@@ -24,18 +23,27 @@ export async function commandRun(host: RunHost, command: RunCommand): Promise<Co
 }
 
 /** Tells a task something. As {@link commandRun}. */
-export async function commandTask(host: RunHost, task: string, command: TaskCommand): Promise<CommandReply> {
+export async function commandTask(
+  host: RunHost,
+  task: string,
+  command: TaskCommand,
+  by?: CommandOrigin,
+): Promise<CommandReply> {
   const { type, ...details } = command
   const before = stateOf(host, task)
   if (!host.actors.can(task, { type: `task.${type}` })) {
     throw new CommandRefusedError(`${host.run} ${task}`, type, before, legalTaskCommands(before))
   }
-  const data = { command: type, ...details } as JsonObject
-  const asked = host.append('command', actorOf(task), { task, data })
+  const asked = host.append('command', actorOf(task), { task, data: dataOf(command, by) })
   host.actors.send(task, { type: `task.${type}`, ...details } as { type: string })
   const seq = caused(host, asked)
   await host.durable()
   return { run: host.run, task, seq, state: stateOf(host, task) }
+}
+
+/** What was said, and who said it where that is known. */
+function dataOf({ type, ...details }: RunCommand | TaskCommand, by: CommandOrigin | undefined): JsonObject {
+  return { command: type, ...details, ...(by === undefined ? {} : { by: { ...by } }) } as JsonObject
 }
 
 /** The actor that a task's records name. */

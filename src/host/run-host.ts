@@ -1,6 +1,6 @@
 import type { AnyStateMachine } from 'xstate'
 import type { Clock } from '../domain/clock.ts'
-import type { CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
+import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { ActorKind, HostPart, JournalRecord, RecordType } from '../domain/record.ts'
@@ -151,12 +151,12 @@ export class RunHost {
   }
 
   /** Resolves once the command's record is durable. Throws CommandRefusedError. */
-  command(command: RunCommand): Promise<CommandReply> {
-    return commandRun(this, command)
+  command(command: RunCommand, by?: CommandOrigin): Promise<CommandReply> {
+    return commandRun(this, command, by)
   }
 
-  commandTask(task: string, command: TaskCommand): Promise<CommandReply> {
-    return commandTask(this, task, command)
+  commandTask(task: string, command: TaskCommand, by?: CommandOrigin): Promise<CommandReply> {
+    return commandTask(this, task, command, by)
   }
 
   /** Resolves when all that was recorded so far is durable. */

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Low } from 'lowdb'
 import type { Clock } from '../domain/clock.ts'
 import { DataFolderError } from '../domain/errors.ts'
+import type { StartKey } from '../domain/orchestration.ts'
 import type { RunSummary } from '../domain/views.ts'
 import { SealedJsonFile } from './durable-file.ts'
 import type { FileSystem } from './file-system.ts'
@@ -14,6 +15,13 @@ const VERSION = 1
 export interface RunRow extends RunSummary {
   /** Nothing of the run is left to be carried out. */
   readonly finished: boolean
+  /** What the run was asked for with. */
+  readonly key?: StartKey
+}
+
+/** A row as people see it. */
+export function summaryOfRow({ finished: _finished, key: _key, ...summary }: RunRow): RunSummary {
+  return summary
 }
 
 /** The list of a data folder's runs: a cache of what the runs' own folders say. */
@@ -70,6 +78,7 @@ export async function readRunIndex(folder: string, clock: Clock): Promise<readon
 
 class LowRunIndex implements RunIndex {
   private readonly rows = new Map<string, RunRow>()
+  private sorted: readonly RunRow[] | undefined
   private readonly writes: LatestWrite<undefined>
   private changed = false
 
@@ -89,7 +98,8 @@ class LowRunIndex implements RunIndex {
 
   /** Run ids sort by time. */
   list(): readonly RunRow[] {
-    return [...this.rows.values()].sort((a, b) => (a.run < b.run ? -1 : a.run > b.run ? 1 : 0))
+    this.sorted ??= [...this.rows.values()].sort((a, b) => (a.run < b.run ? -1 : a.run > b.run ? 1 : 0))
+    return this.sorted
   }
 
   get(run: string): RunRow | undefined {
@@ -100,11 +110,14 @@ class LowRunIndex implements RunIndex {
     const known = this.rows.get(row.run)
     if (known !== undefined && JSON.stringify(known) === JSON.stringify(row)) return
     this.rows.set(row.run, row)
+    this.sorted = undefined
     this.writeSoon()
   }
 
   remove(run: string): void {
-    if (this.rows.delete(run)) this.writeSoon()
+    if (!this.rows.delete(run)) return
+    this.sorted = undefined
+    this.writeSoon()
   }
 
   async flush(): Promise<void> {
@@ -160,6 +173,18 @@ function isRow(row: unknown): row is RunRow {
     'status' in row &&
     typeof row.status === 'string' &&
     'finished' in row &&
-    typeof row.finished === 'boolean'
+    typeof row.finished === 'boolean' &&
+    (!('key' in row) || isKey(row.key))
+  )
+}
+
+function isKey(key: unknown): boolean {
+  return (
+    typeof key === 'object' &&
+    key !== null &&
+    'key' in key &&
+    typeof key.key === 'string' &&
+    'fingerprint' in key &&
+    typeof key.fingerprint === 'string'
   )
 }

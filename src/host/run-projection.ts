@@ -94,6 +94,11 @@ export class RunProjection {
     return news.reverse()
   }
 
+  /** Ids of the tasks that failed. */
+  failed(): readonly string[] {
+    return [...this.settled].flatMap(([id, { status }]) => (status === 'failed' ? [id] : []))
+  }
+
   toJson(): JsonObject {
     const plain: Plain = {
       seq: this.seq,

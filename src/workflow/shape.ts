@@ -1,6 +1,6 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { isPlainObject } from './json-value.ts'
-import type { Path, ProblemList } from './problems.ts'
+import type { ProblemList } from './problems.ts'
 import {
   budgetSchema,
   codegenLimitsSchema,
@@ -14,7 +14,7 @@ import {
   type WorkflowDefinition,
   workflowSchema,
 } from './schema.ts'
-import { nearest } from './suggestion.ts'
+import { type IssueWords, noteIssues } from './schema-issues.ts'
 
 /** A task with the keys that are well formed; `broken` names the others. */
 export interface TaskDraft {
@@ -58,11 +58,23 @@ const NOT_YET = new Map<z.ZodType, Readonly<Record<string, string>>>([
   [codegenLimitsSchema, { grace: 'give it with the flag --grace' }],
 ])
 
+const LATER_BACKENDS = ['command', 'acp']
+
+const WORDS: IssueWords = {
+  unknownKey(schema, key) {
+    const reason = NOT_YET.get(schema)?.[key]
+    return reason && `is not supported by this version yet (${reason}); leave it out`
+  },
+  wrongValue(value, allowed) {
+    const later = LATER_BACKENDS.includes(String(value)) && allowed.includes('codegen')
+    return later ? `the backend '${value}' is not supported by this version yet` : undefined
+  },
+}
+
 /** Checks the shape of a workflow and notes every mistake; what is well formed is returned for further checks. */
 export function checkShape(value: unknown, problems: ProblemList): WorkflowDraft {
   const broken = new BrokenKeys()
-  for (const issue of workflowSchema.safeParse(value).error?.issues ?? []) {
-    reportIssue(issue, value, problems)
+  for (const issue of noteIssues(workflowSchema, value, problems, WORDS)) {
     if (issue.code !== 'unrecognized_keys') broken.add(issue.path)
   }
   const whole = isPlainObject(value) ? value : {}
@@ -114,106 +126,4 @@ function without(value: unknown, keys: ReadonlySet<string> | true): Record<strin
 function namesIn(value: unknown): readonly string[] | undefined {
   if (value === undefined) return []
   return isPlainObject(value) ? Object.keys(value) : undefined
-}
-
-function reportIssue(issue: z.core.$ZodIssue, value: unknown, problems: ProblemList): void {
-  const path: Path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)))
-  if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys) problems.add([...path, key], unknownKey(key, path), 'key')
-    return
-  }
-  if (issue.code === 'invalid_key') {
-    problems.add(path, issue.issues[0]?.message ?? 'cannot be used as a name', 'key')
-    return
-  }
-  problems.add(path, describe(issue, valueAt(value, path)))
-}
-
-function unknownKey(key: string, path: Path): string {
-  const schema = schemaAt(path)
-  const reason = NOT_YET.get(schema)?.[key]
-  if (reason !== undefined) return `is not supported by this version yet (${reason}); leave it out`
-  const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
-  const near = nearest(key, known)
-  return near === undefined
-    ? `is an unknown key; known here: ${known.join(', ')}`
-    : `is an unknown key; did you mean '${near}'?`
-}
-
-/** The schema that describes the value at a path. */
-function schemaAt(path: Path): z.ZodType {
-  let schema: unknown = workflowSchema
-  for (const part of path) {
-    schema = core(schema)
-    if (schema instanceof z.ZodObject) schema = schema.shape[String(part)]
-    else if (schema instanceof z.ZodRecord) schema = schema.valueType
-    else if (schema instanceof z.ZodArray) schema = schema.element
-  }
-  const found = core(schema)
-  return found instanceof z.ZodType ? found : workflowSchema
-}
-
-function core(schema: unknown): unknown {
-  if (schema instanceof z.ZodOptional) return core(schema.unwrap())
-  if (schema instanceof z.ZodUnion) return schema.options.find((option) => core(option) instanceof z.ZodObject)
-  return schema
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-  let inside = value
-  for (const part of path) {
-    if (typeof inside !== 'object' || inside === null) return undefined
-    inside = Reflect.get(inside, part)
-  }
-  return inside
-}
-
-const NOUNS: Readonly<Record<string, string>> = {
-  string: 'text',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  object: 'a mapping',
-  record: 'a mapping',
-  array: 'a list',
-}
-
-function describe(issue: z.core.$ZodIssue, value: unknown): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      if (value === undefined) return `is missing; it must be ${NOUNS[issue.expected] ?? issue.expected}`
-      return `must be ${NOUNS[issue.expected] ?? issue.expected}, not ${nounFor(value)}${hintFor(issue.expected, value)}`
-    case 'invalid_value': {
-      const values = issue.values.map(String)
-      const near = typeof value === 'string' ? nearest(value, values) : undefined
-      const list = `must be one of ${values.join(', ')}${value === undefined ? '' : `, not ${nounFor(value)}`}`
-      if (LATER_BACKENDS.includes(String(value)) && values.includes('codegen')) {
-        return `the backend '${value}' is not supported by this version yet; ${list}`
-      }
-      return near === undefined ? list : `${list}; did you mean '${near}'?`
-    }
-    case 'too_small':
-      return issue.origin === 'string' ? issue.message : `must be at least ${issue.minimum}`
-    case 'too_big':
-      return issue.origin === 'array' ? `has more than ${issue.maximum} entries` : `must be at most ${issue.maximum}`
-    default:
-      return issue.message
-  }
-}
-
-const LATER_BACKENDS = ['command', 'acp']
-
-function hintFor(expected: string, value: unknown): string {
-  if (expected === 'array' && typeof value === 'string') return `; write [${value}]`
-  if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean'))
-    return `; put it in quotes or add its unit`
-  return ''
-}
-
-function nounFor(value: unknown): string {
-  if (value === null) return 'empty'
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'object') return 'a mapping'
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
-  return String(value)
 }

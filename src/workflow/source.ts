@@ -32,21 +32,40 @@ export interface Source {
   readonly locate: Locate
 }
 
+/** What a file is, for the mistakes that are said of it. */
+export interface SourceWords {
+  /** `a workflow file` */
+  readonly file: string
+  /** What a file without the right form is told: `a workflow is a mapping with name and tasks`. */
+  readonly form: string
+  /** What an empty file is told; absent where it may be empty and counts as an empty mapping. */
+  readonly empty?: string
+}
+
+const WORKFLOW: SourceWords = {
+  file: 'a workflow file',
+  form: 'a workflow is a mapping with name and tasks',
+  empty: 'a workflow has a name and tasks',
+}
+
 /**
  * Reads YAML or JSON with positions. Throws WorkflowError when the text cannot be understood at all: too large, a syntax
  * error, several documents, nested too deeply, aliases that grow without bound.
  */
-export function readSource(source: { readonly file: string; readonly text: string }): Source {
+export function readSource(
+  source: { readonly file: string; readonly text: string },
+  words: SourceWords = WORKFLOW,
+): Source {
   const { file } = source
   const bytes = Buffer.byteLength(source.text)
   if (bytes > MAX_FILE_BYTES) {
-    throw refuse(file, `is ${(bytes / 1024 / 1024).toFixed(1)} MB; a workflow file may have at most 4 MB`)
+    throw refuse(file, `is ${(bytes / 1024 / 1024).toFixed(1)} MB; ${words.file} may have at most 4 MB`)
   }
   const text = plainIndentation(file, source.text.replace(/^\uFEFF/, ''))
   const place = createPlaces(text)
-  const document = parse(file, text, place)
-  const root = document.contents
-  if (!isMap(root)) throw refuse(file, notAMapping(root), place(root?.range?.[0] ?? 0))
+  const root = parse(file, text, place)
+  if (isEmpty(root) && words.empty === undefined) return { value: {}, problems: [], locate: () => place(0) }
+  if (!isMap(root)) throw refuse(file, notAMapping(root, words), place(root?.range?.[0] ?? 0))
   const { value, problems, targets, unbounded } = readNode(root, (offset, message) => ({
     file,
     ...place(offset),
@@ -58,7 +77,7 @@ export function readSource(source: { readonly file: string; readonly text: strin
 
 type ParsedDocument = Document.Parsed<ParsedNode, true>
 
-function parse(file: string, text: string, place: Places): ParsedDocument {
+function parse(file: string, text: string, place: Places): ParsedDocument['contents'] | null {
   const composer = new Composer({ uniqueKeys: false, keepSourceTokens: false, prettyErrors: false, stringKeys: false })
   const documents: ParsedDocument[] = []
   // Each syntax error is an Error: with its stack, a file of a million of them takes a quarter of a minute.
@@ -75,8 +94,7 @@ function parse(file: string, text: string, place: Places): ParsedDocument {
   }
   const [document, second] = documents
   if (second !== undefined) throw severalDocuments(file, place(second.range[0]))
-  if (document === undefined) throw refuse(file, notAMapping(null))
-  const mistakes = [...document.errors, ...document.warnings]
+  const mistakes = document === undefined ? [] : [...document.errors, ...document.warnings]
   if (mistakes.length > 0) {
     throw new WorkflowError(
       mistakes
@@ -84,7 +102,7 @@ function parse(file: string, text: string, place: Places): ParsedDocument {
         .map(({ pos, message }) => ({ file, ...place(pos[0]), message: `not valid YAML: ${message}` })),
     )
   }
-  return document
+  return document?.contents ?? null
 }
 
 /** The parser is driven by hand so that depth and a second document stop it early: it is slow on hostile text. */
@@ -107,14 +125,18 @@ function plainIndentation(file: string, text: string): string {
   return text.replace(/^[ \t]+/gm, (indent) => ' '.repeat(indent.length))
 }
 
-function notAMapping(root: Node | Alias | null): string {
-  if (root === null || (isScalar(root) && root.value === null)) return 'is empty; a workflow has a name and tasks'
+function isEmpty(root: Node | Alias | null): boolean {
+  return root === null || (isScalar(root) && root.value === null)
+}
+
+function notAMapping(root: Node | Alias | null, words: SourceWords): string {
+  if (isEmpty(root)) return `is empty; ${words.empty}`
   const what = isSeq(root) ? 'a list' : isAlias(root) ? 'an alias' : 'a single value'
-  return `is ${what}; a workflow is a mapping with name and tasks`
+  return `is ${what}; ${words.form}`
 }
 
 function severalDocuments(file: string, place: { line: number; column: number }): WorkflowError {
-  return refuse(file, 'holds several documents; write one workflow a file, without ---', place)
+  return refuse(file, 'holds several documents; write one a file, without ---', place)
 }
 
 function refuse(file: string, message: string, place = { line: 0, column: 0 }): WorkflowError {

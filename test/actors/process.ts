@@ -7,6 +7,7 @@ import { createMemoryJournal } from '../../src/host/memory-journal.ts'
 import type { ResultStore } from '../../src/host/result-store.ts'
 import { RunProjection } from '../../src/host/run-projection.ts'
 import { createLimiter } from '../../src/limits/limiter.ts'
+import { GivenUpRuns } from '../../src/given-up-runs.ts'
 import { SharedLimits } from '../../src/shared-limits.ts'
 import type { World } from './world.ts'
 
@@ -62,6 +63,7 @@ function carry(options: ProcessOptions, journal: Journal, projection: RunProject
     clock: world.clock,
     limiter,
     shared: new SharedLimits(limiter),
+    givenUp: new GivenUpRuns(limiter, world.clock),
     journal,
     projection,
     results: NO_RESULTS,

@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
+import { loadWorkflow } from '../../src/workflow/load.ts'
 import { type ControlFixture, serveControl } from '../support/control-socket.ts'
 import { NOON, record, runView, taskView } from '../support/fake-orchestrator.ts'
 
@@ -12,7 +13,8 @@ interface Answer {
 
 function ask({ socketPath }: ControlFixture, method: string, path: string, body?: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, method, path, agent: false }, async (incoming) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+    const outgoing = request({ socketPath, method, path, headers, agent: false }, async (incoming) => {
       let text = ''
       for await (const part of incoming) text += String(part)
       resolve({ status: incoming.statusCode ?? 0, body: JSON.parse(text) })
@@ -31,7 +33,7 @@ async function withRun() {
   return { ...fixture, spec, item }
 }
 
-describe('the routes', () => {
+describe('the routes of the control socket', () => {
   it('answers /healthz before there is an orchestrator, and everything else once there is', async () => {
     const fixture = await serveControl({ attached: false })
     const waiting = ask(fixture, 'GET', '/v1/runs')
@@ -56,9 +58,13 @@ describe('the routes', () => {
     expect(body).toEqual({ records: [record(RUN, 2)] })
   })
 
-  it('says how the limits stand', async () => {
+  it('says how limits and backends stand', async () => {
     const fixture = await withRun()
-    expect((await ask(fixture, 'GET', '/v1/backends')).body).toEqual({ codegen: { create: { used: 3 } } })
+    fixture.orchestrator.healthy = { writable: true, backends: { codegen: { reachable: 'unknown' } } }
+    expect((await ask(fixture, 'GET', '/v1/backends')).body).toEqual({
+      limits: { codegen: { create: { used: 3 } } },
+      backends: { codegen: { reachable: 'unknown' } },
+    })
   })
 
   it('answers the outcome with the view it is about, once the run has settled', async () => {
@@ -81,6 +87,19 @@ describe('the routes', () => {
       status: 200,
       body: { run: RUN, task: 'spec', seq: 5, state: 'running' },
     })
+    expect(fixture.orchestrator.calls).toEqual([
+      ['command', RUN, { type: 'cancel' }, { via: 'control' }],
+      ['commandTask', RUN, 'spec', { type: 'retry' }, { via: 'control' }],
+    ])
+  })
+
+  it('begins a run of a workflow that whoever owns the folder has checked already', async () => {
+    const fixture = await withRun()
+    const resolved = loadWorkflow({ file: 'a.yaml', text: 'name: a\ntasks: { b: { backend: simulated, prompt: c } }' })
+    const body = JSON.stringify({ resolved, inputs: { any: 1 }, settings: { seed: 7 } })
+    expect(await ask(fixture, 'POST', '/v1/runs', body)).toEqual({ status: 201, body: { run: 'run_00000001' } })
+    expect(fixture.orchestrator.calls).toEqual([['start', 'a', { any: 1 }, { seed: 7 }]])
+    expect(fixture.control.admission.carried()).toEqual(['run_00000001'])
   })
 
   it.each([
@@ -92,7 +111,8 @@ describe('the routes', () => {
     ['POST', `/v1/runs/${RUN}/commands`, '{"type":"continue"}', 409, 'command-refused'],
     ['POST', `/v1/runs/${RUN}/commands`, '{"type":"explode"}', 400, 'usage'],
     ['POST', `/v1/runs/${RUN}/commands`, 'no json', 400, 'usage'],
-    ['POST', '/v1/runs', '{"workflow":{}}', 400, 'usage'],
+    ['POST', '/v1/runs', '{"workflow":{}}', 422, 'workflow-invalid'],
+    ['POST', '/v1/runs', '{"resolved":{},"inputs":{},"settings":{}}', 400, 'usage'],
     ['POST', '/v1/runs', `"${'x'.repeat(8 * 1024 * 1024)}"`, 413, 'too-large'],
   ])('%s %s is refused with a code (%#)', async (method, path, body, status, code) => {
     const fixture = await withRun()

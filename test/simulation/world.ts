@@ -11,7 +11,7 @@ import type { RunRecord } from '../../src/domain/record.ts'
 import { chances } from '../../src/domain/seed.ts'
 import type { Workflow } from '../../src/domain/workflow.ts'
 import { createVirtualClock, type VirtualClock } from '../../src/host/virtual-clock.ts'
-import { createOrchestrator } from '../../src/orchestrator.ts'
+import { createLocalOrchestrator } from '../../src/orchestrator.ts'
 
 const ANSWER_MS = 200
 const HOUR_MS = 3_600_000
@@ -73,7 +73,7 @@ export class World {
     if (this.#leaving !== undefined) await this.clock.runUntil(this.#leaving)
     const process: Process = { clock: this.#clockOf(() => process.dead), dead: false }
     this.#process = process
-    const orchestrator = await createOrchestrator({
+    const orchestrator = await createLocalOrchestrator({
       dataDir: this.#dataDir,
       clock: process.clock,
       // Not the embedded stand-in: what was created may appear late, as at the real service.

@@ -49,6 +49,8 @@ export class FakeCli implements CliContext {
   /** Milliseconds since 1970. */
   time = Date.parse(NOON)
   env: Record<string, string | undefined> = {}
+  /** Holds no `troupe.config.yaml` unless a test says so. */
+  cwd = 'fake'
   readonly stdout = new FakeOutput()
   readonly stderr = new FakeOutput()
   /** Carries the runs when this command line holds the folder. */
@@ -64,6 +66,7 @@ export class FakeCli implements CliContext {
   readonly #signals = new Set<(signal: StopSignal) => void>()
 
   readonly now = () => this.time
+  readonly logLine = (line: string): void => void this.stderr.write(line)
 
   every(_ms: number, fn: () => void): () => void {
     const tick = () => {
@@ -105,7 +108,7 @@ export class FakeCli implements CliContext {
     return this.hold
   }
 
-  async findHolder(): Promise<ControlClient | undefined> {
+  async findHolder(_dataDir: string): Promise<ControlClient | undefined> {
     return this.holder
   }
 

@@ -182,7 +182,7 @@ describe('a file that is no workflow', () => {
     ['# nothing\n', '1:1 is empty; a workflow has a name and tasks'],
     ['- a\n', '1:1 is a list; a workflow is a mapping with name and tasks'],
     ['hello', '1:1 is a single value; a workflow is a mapping with name and tasks'],
-    ['name: x\n---\nname: y\n', '2:1 holds several documents; write one workflow a file, without ---'],
+    ['name: x\n---\nname: y\n', '2:1 holds several documents; write one a file, without ---'],
     ['name: x\n\ttasks: 1\n', '2:1 not valid YAML: Tabs are not allowed as indentation'],
     ['name: !secret x\n', '1:7 not valid YAML: Unresolved tag: !secret'],
     ['['.repeat(100_000), '1:201 is nested too deeply'],

@@ -3,6 +3,7 @@ import type { Clock } from '../../domain/clock.ts'
 import { BackendError } from '../../domain/errors.ts'
 import { formatKey } from '../../domain/ids.ts'
 import type { Limiter } from '../../domain/limiter.ts'
+import type { BackendCall } from '../../domain/measure.ts'
 import { createDeadline, shareAnswer } from './abortable.ts'
 import { type CodegenClient, type CodegenLimits, createCodegenClient } from './codegen-client.ts'
 import { createRunFinder } from './codegen-find.ts'
@@ -37,6 +38,8 @@ export interface CodegenBackendOptions {
   readonly graceMs?: number
   /** The server is the embedded stand-in. */
   readonly standIn?: boolean
+  /** Told of each call to the API that came back. */
+  readonly onCall?: (call: BackendCall) => void
 }
 
 /** The Codegen API as a backend. */

@@ -3,6 +3,7 @@ import type { Clock } from '../../domain/clock.ts'
 import { BackendError } from '../../domain/errors.ts'
 import type { JsonObject } from '../../domain/json.ts'
 import type { Limiter } from '../../domain/limiter.ts'
+import type { BackendCall } from '../../domain/measure.ts'
 import type { RateLimit } from '../../domain/workflow.ts'
 import { BodyTooLargeError, type CodegenAnswer, type CodegenCall, createCodegenExchange } from './codegen-http.ts'
 import {
@@ -45,6 +46,8 @@ export interface CodegenClientOptions {
   readonly timeoutMs?: number
   /** Prefix of the buckets' names. Default `codegen`. */
   readonly account?: string
+  /** Told of each call that came back. */
+  readonly onCall?: (call: BackendCall) => void
 }
 
 /** Body of a create, as the API names its fields. */
@@ -195,6 +198,7 @@ export function createCodegenClient(options: CodegenClientOptions): CodegenClien
 }
 
 const ME: CodegenCall = {
+  operation: 'getUser',
   method: 'GET',
   path: 'users/me',
   action: 'tell whose token this is',
@@ -202,6 +206,7 @@ const ME: CodegenCall = {
   notFound: 'not-found',
 }
 const ORGANIZATIONS: CodegenCall = {
+  operation: 'listOrganizations',
   method: 'GET',
   path: 'organizations',
   action: 'list the organizations',
@@ -212,6 +217,7 @@ const OF_ORGANIZATION = { scope: 'organization', notFound: 'not-found' } as cons
 
 function createCall(organization: string, body: CreateRunBody): CodegenCall {
   return {
+    operation: 'createRun',
     method: 'POST',
     path: `${organizationPath(organization)}/agent/run`,
     body: { ...body },
@@ -223,11 +229,12 @@ function createCall(organization: string, body: CreateRunBody): CodegenCall {
 
 function getCall(organization: string, id: string): CodegenCall {
   const path = `${organizationPath(organization)}/agent/run/${encodeURIComponent(id)}`
-  return { method: 'GET', path, action: `read agent run ${id}`, ...OF_ORGANIZATION }
+  return { operation: 'getRun', method: 'GET', path, action: `read agent run ${id}`, ...OF_ORGANIZATION }
 }
 
 function listCall(organization: string, query: ListRunsQuery): CodegenCall {
   return {
+    operation: 'listRuns',
     method: 'GET',
     path: `${organizationPath(organization)}/agent/runs`,
     query: { skip: query.skip, user_id: query.userId, source_type: query.sourceType },
@@ -240,6 +247,7 @@ function listCall(organization: string, query: ListRunsQuery): CodegenCall {
 function resumeCall(organization: string, id: string, prompt: string): CodegenCall {
   const number = Number(id)
   return {
+    operation: 'resumeRun',
     method: 'POST',
     path: `${organizationPath(organization)}/agent/run/resume`,
     body: { agent_run_id: Number.isSafeInteger(number) ? number : id, prompt },
@@ -250,6 +258,7 @@ function resumeCall(organization: string, id: string, prompt: string): CodegenCa
 
 function logsCall(organization: string, id: string, query: LogsQuery): CodegenCall {
   return {
+    operation: 'readLogs',
     method: 'GET',
     path: `alpha/${organizationPath(organization)}/agent/run/${encodeURIComponent(id)}/logs`,
     query: { skip: query.skip, reverse: query.reverse },
@@ -260,7 +269,8 @@ function logsCall(organization: string, id: string, query: LogsQuery): CodegenCa
 
 function repositoriesCall(organization: string, skip: number): CodegenCall {
   const path = `${organizationPath(organization)}/repos`
-  return { method: 'GET', path, query: { skip }, action: 'list the repositories', ...OF_ORGANIZATION }
+  const operation = 'listRepositories'
+  return { operation, method: 'GET', path, query: { skip }, action: 'list the repositories', ...OF_ORGANIZATION }
 }
 
 function organizationPath(organization: string): string {

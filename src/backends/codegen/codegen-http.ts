@@ -2,8 +2,9 @@ import ky from 'ky'
 import pLimit from 'p-limit'
 import type { z } from 'zod'
 import type { Clock } from '../../domain/clock.ts'
-import { UsageError } from '../../domain/errors.ts'
+import { BackendError, UsageError } from '../../domain/errors.ts'
 import type { JsonObject } from '../../domain/json.ts'
+import type { BackendCall } from '../../domain/measure.ts'
 import { createDeadline, untilAborted } from './abortable.ts'
 import {
   brokenConnection,
@@ -16,6 +17,8 @@ import {
 
 /** One call of the API. */
 export interface CodegenCall extends CallFacts {
+  /** What it is counted as: `createRun`. */
+  readonly operation: string
   /** Below `/v1`, without a slash in front. */
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
@@ -40,6 +43,8 @@ export interface CodegenHttpOptions {
   readonly clock: Clock
   /** How long one call may take, ms. */
   readonly timeoutMs: number
+  /** Told of each call that came back, whatever came. */
+  readonly onCall?: (call: BackendCall) => void
 }
 
 /** Sends one call and checks its answer. Throws BackendError, BodyTooLargeError, or the signal's reason. */
@@ -93,12 +98,14 @@ export function createCodegenExchange(options: CodegenHttpOptions): CodegenExcha
     const deadline = createDeadline(clock, timeoutMs, signal)
     try {
       const answer = await untilAborted(register(send(call, deadline.signal)), deadline.signal)
-      return { value: checkedAnswer(call, answer, schema, clock.now(), token), sentAt }
+      const value = checkedAnswer(call, answer, schema, clock.now(), token)
+      options.onCall?.({ operation: call.operation, outcome: 'ok', ms: clock.now() - sentAt })
+      return { value, sentAt }
     } catch (error) {
       if (signal.aborted) throw signal.reason
-      if (deadline.signal.aborted) throw lateAnswer(call, timeoutMs)
-      if (error instanceof AnswerError) throw error.reason
-      throw brokenConnection(call, error, token)
+      const failure = failureOf(call, error, deadline.signal.aborted ? timeoutMs : undefined, token)
+      options.onCall?.({ operation: call.operation, ...outcomeOf(failure), ms: clock.now() - sentAt })
+      throw failure
     } finally {
       deadline.clear()
     }
@@ -108,6 +115,17 @@ export function createCodegenExchange(options: CodegenHttpOptions): CodegenExcha
       inFlight(() => exchange(call, schema, signal)),
       signal,
     )
+}
+
+/** `lateAfterMs`: its own time was up. */
+function failureOf(call: CodegenCall, error: unknown, lateAfterMs: number | undefined, token: string): Error {
+  if (lateAfterMs !== undefined) return lateAnswer(call, lateAfterMs)
+  return error instanceof AnswerError ? error.reason : brokenConnection(call, error, token)
+}
+
+/** An answer that is only too large for us came from a server that works. */
+function outcomeOf(failure: Error): Pick<BackendCall, 'outcome' | 'message'> {
+  return failure instanceof BackendError ? { outcome: failure.kind, message: failure.message } : { outcome: 'ok' }
 }
 
 /** Carries a verdict on an answer past the handling of broken connections. */

@@ -2,6 +2,7 @@ import type { AgentRunRef, Backend } from '../../domain/backend.ts'
 import type { Clock, TimerHandle } from '../../domain/clock.ts'
 import { BackendError } from '../../domain/errors.ts'
 import { formatKey } from '../../domain/ids.ts'
+import type { BackendCall } from '../../domain/measure.ts'
 import { BACKEND_ID, createRef, firstTurn, logsAt, type SimulatedTurn, stateAt } from './simulated-run.ts'
 import { DEFAULT_DURATION_MS, planAgent } from './simulated-script.ts'
 
@@ -16,6 +17,8 @@ export interface SimulatedOptions {
   readonly account?: string
   /** The part of attempts (0..1) that fail without being scripted to; default 0. */
   readonly failureRate?: number
+  /** Told of each agent that was created, read or prompted; it takes no time. */
+  readonly onCall?: (call: BackendCall) => void
 }
 
 /** What this process knows of a run beyond its ref. */
@@ -24,6 +27,10 @@ interface LiveRun {
   turn: SimulatedTurn
   cancelledAt?: number
 }
+
+const CREATED: BackendCall = { operation: 'createRun', outcome: 'ok', ms: 0 }
+const READ: BackendCall = { operation: 'getRun', outcome: 'ok', ms: 0 }
+const PROMPTED: BackendCall = { operation: 'resumeRun', outcome: 'ok', ms: 0 }
 
 /** From so many on, ended runs are forgotten now and then: the key of one that has ended is not created again. */
 const REMEMBERED = 10_000
@@ -37,7 +44,7 @@ const REMEMBERED = 10_000
  * nothing waits for it.
  */
 export function createSimulatedBackend(options: SimulatedOptions): Backend {
-  const { clock, seed, account = BACKEND_ID, failureRate = 0 } = options
+  const { clock, seed, account = BACKEND_ID, failureRate = 0, onCall } = options
   const speed = options.speed !== undefined && options.speed > 0 ? options.speed : 1
   const runs = new LiveRuns(clock, speed)
   return {
@@ -56,6 +63,7 @@ export function createSimulatedBackend(options: SimulatedOptions): Backend {
     graceMs: 0,
     async create(order, signal) {
       signal.throwIfAborted()
+      onCall?.(CREATED)
       const known = runs.get(formatKey(order.key))
       if (known !== undefined) return known.ref
       const ref = createRef(order.key, planAgent(order, seed, speed, failureRate), clock.now())
@@ -69,12 +77,14 @@ export function createSimulatedBackend(options: SimulatedOptions): Backend {
     },
     async read(ref, signal) {
       signal.throwIfAborted()
+      onCall?.(READ)
       return stateAt(runs.view(ref), clock.now())
     },
     follow: (ref, onHint, signal) => runs.follow(ref, onHint, signal),
     async prompt(ref, { turn }, signal) {
       signal.throwIfAborted()
       runs.prompt(ref, turn)
+      onCall?.(PROMPTED)
     },
     async findTurn(ref, { turn }, signal) {
       signal.throwIfAborted()

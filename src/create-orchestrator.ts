@@ -1,8 +1,8 @@
 import type { Orchestrator } from './domain/orchestration.ts'
 import { holdFolder } from './hold-folder.ts'
 
-/** How a program opens an orchestrator. */
-export interface OpenOptions {
+/** How a program makes an orchestrator. */
+export interface CreateOptions {
   /** The data folder; made where it does not exist. */
   readonly dataDir: string
   /** Where `CODEGEN_API_TOKEN`, `CODEGEN_ORG_ID` and `CODEGEN_API_BASE_URL` are read. Default: `process.env`. */
@@ -15,7 +15,7 @@ export interface OpenOptions {
  *
  * @throws DataFolderError `data-folder-locked` when another process holds the folder.
  */
-export async function openOrchestrator(options: OpenOptions): Promise<Orchestrator> {
+export async function createOrchestrator(options: CreateOptions): Promise<Orchestrator> {
   const { orchestrator } = await holdFolder(options.dataDir, { env: options.env ?? process.env, intents: 'open' })
   return orchestrator
 }

@@ -1,0 +1,256 @@
+import type { Clock, TimerHandle } from '../domain/clock.ts'
+import type { RunRecord } from '../domain/record.ts'
+import { formatCursor } from './cursor.ts'
+import type { FrameForm } from './frame-form.ts'
+import { History } from './history.ts'
+import { RecordBatch } from './record-batch.ts'
+import { endsRun, type RunPlace, RunPlaces } from './run-places.ts'
+import type { Served } from './run-views.ts'
+import type { Selection } from './selection.ts'
+
+/** Somebody who is told of records as they become durable. */
+export interface LiveListener {
+  readonly selection: Selection
+  readonly form: FrameForm
+  /** False when it cannot take the frame: it is told no more until it joins again. */
+  offer(frame: Buffer): boolean
+  /** It refused a frame. */
+  behind(): void
+  /** Some records were never announced; it has everything up to `places` and is told no more until it joins again. */
+  interrupted(places: Map<string, number>): void
+}
+
+/** How a hub gathers. Times are ms, sizes bytes. */
+export interface HubOptions {
+  readonly clock: Clock
+  /** How long records are gathered when it is busy. */
+  readonly gatherMs: number
+  /** No frame gets much larger than this, but for a single record that is. */
+  readonly frameBytes: number
+}
+
+interface Member {
+  readonly listener: LiveListener
+  /** Seqs that it has beyond what was sent to all; undefined where there are none. */
+  ahead: Map<string, number> | undefined
+}
+
+/** All who listen to the same records. */
+interface Channel {
+  readonly selection: Selection
+  readonly runs: ReadonlySet<string> | undefined
+  readonly members: Map<LiveListener, Member>
+}
+
+/**
+ * Brings records as they become durable to everybody who listens: each record is serialised once, each frame made once for all
+ * who get the same, and what is left for each is one write. When it is quiet records go out at once, when it is busy they gather.
+ */
+export class RecordHub {
+  readonly places: RunPlaces
+  readonly history: History
+  /** Records that were given to listeners. */
+  sent = 0
+  readonly #served: Served
+  readonly #options: HubOptions
+  readonly #channels = new Map<string, Channel>()
+  readonly #byRun = new Map<string, Set<Channel>>()
+  readonly #all = new Set<Channel>()
+  #retained = 0
+  #unsubscribe: () => void = () => undefined
+  #pending: RunRecord[] = []
+  #scheduled = false
+  #gathering: TimerHandle | undefined
+
+  constructor(served: Served, options: HubOptions) {
+    this.#served = served
+    this.#options = options
+    this.places = new RunPlaces(served.views)
+    this.history = new History(served.orchestrator)
+  }
+
+  /** Begins to follow the orchestrator, for the first; each call wants its {@link release}. */
+  retain(): void {
+    if (this.#retained++ > 0) return
+    this.#unsubscribe = this.#served.orchestrator.subscribe((run, records) => this.#announced(run, records))
+    for (const { run } of this.#served.orchestrator.runs()) this.places.see(run)
+  }
+
+  release(): void {
+    if (--this.#retained > 0) return
+    this.#unsubscribe()
+    this.#pending = []
+    this.#rest()
+    this.places.clear()
+  }
+
+  /** Tells a listener of everything after `after` from here on. It has all that was announced of its runs. Gives its cursor. */
+  join(listener: LiveListener, after: ReadonlyMap<string, number>, ended: ReadonlySet<string>): string {
+    const { selection } = listener
+    const ahead = new Map<string, number>()
+    for (const [run, seq] of after) {
+      // Nothing more is announced of a run that has ended, and a cursor of all runs need not name it.
+      if (!selection.runs && ended.has(run) && !this.places.get(run) && !this.places.isNewest(run)) continue
+      const place = this.places.get(run) ?? this.places.put(run, seq, ended.has(run))
+      if (seq > place.sent) ahead.set(run, seq)
+    }
+    const channel = this.#channels.get(selection.key) ?? this.#open(selection)
+    channel.members.set(listener, { listener, ahead: ahead.size > 0 ? ahead : undefined })
+    return this.#cursor(channel, ahead)
+  }
+
+  leave(listener: LiveListener): void {
+    const channel = this.#channels.get(listener.selection.key)
+    if (channel?.members.delete(listener) && channel.members.size === 0) this.#shut(channel)
+  }
+
+  /** Sends what was gathered. */
+  flush(): void {
+    this.#rest()
+    const pending = this.#pending
+    if (pending.length === 0) return
+    this.#pending = []
+    for (let from = 0; from < pending.length; ) from = this.#sendSome(pending, from)
+    this.places.prune((run) => this.#byRun.has(run))
+    const { clock, gatherMs } = this.#options
+    if (gatherMs > 0) this.#gathering = clock.setTimeout(this.#gathered, gatherMs)
+  }
+
+  readonly #gathered = (): void => {
+    this.#gathering = undefined
+    this.flush()
+  }
+
+  #rest(): void {
+    if (this.#gathering === undefined) return
+    this.#options.clock.clearTimeout(this.#gathering)
+    this.#gathering = undefined
+  }
+
+  #announced(run: string, records: readonly RunRecord[]): void {
+    const first = records[0]?.seq ?? 0
+    const last = records.at(-1)?.seq ?? 0
+    const place = this.places.get(run) ?? this.places.put(run, first - 1)
+    if (last <= place.announced) return
+    if (first > place.announced + 1) return void this.#skipped(run, place, last)
+    for (const record of records) {
+      if (record.seq <= place.announced) continue
+      this.#pending.push(record)
+      if (endsRun(record)) place.ended = true
+    }
+    place.announced = last
+    if (this.#gathering !== undefined || this.#scheduled) return
+    this.#scheduled = true
+    // What else becomes durable in the same turn goes along.
+    queueMicrotask(() => {
+      this.#scheduled = false
+      if (this.#gathering === undefined) this.flush()
+    })
+  }
+
+  /** Nothing is known of what lies between: whoever listens has to read it. */
+  #skipped(run: string, place: RunPlace, last: number): void {
+    this.flush()
+    const channels = [...this.#all, ...(this.#byRun.get(run) ?? [])]
+    for (const channel of channels) {
+      for (const { listener, ahead } of [...channel.members.values()]) {
+        const after = new Map<string, number>()
+        for (const each of channel.runs ?? this.places.runs()) {
+          after.set(each, Math.max(this.places.get(each)?.sent ?? 0, ahead?.get(each) ?? 0))
+        }
+        this.leave(listener)
+        listener.interrupted(after)
+      }
+    }
+    place.announced = last
+    place.sent = last
+  }
+
+  /** Sends one frame's worth of records, and tells where the next begins. */
+  #sendSome(pending: readonly RunRecord[], from: number): number {
+    const batch = new RecordBatch()
+    let next = from
+    for (; next < pending.length && batch.bytes < this.#options.frameBytes; next++) {
+      const record = pending[next]
+      if (!record) break
+      const place = this.places.get(record.run)
+      if (place) place.sent = record.seq
+      if (this.#all.size > 0 || this.#byRun.has(record.run)) batch.add(record)
+    }
+    const touched = new Set(this.#all)
+    for (const run of batch.runs) for (const channel of this.#byRun.get(run) ?? []) touched.add(channel)
+    for (const channel of touched) this.#sendTo(channel, batch)
+    return next
+  }
+
+  #sendTo(channel: Channel, batch: RecordBatch): void {
+    const { records, count } = batch.select(channel.selection, channel.runs)
+    const frames = new Map<string, Buffer>()
+    let cursor: string | undefined
+    for (const member of channel.members.values()) {
+      if (member.ahead) {
+        this.#sendRest(channel, member, member.ahead, batch)
+        continue
+      }
+      if (count === 0) continue
+      const { form } = member.listener
+      let frame = frames.get(form.key)
+      if (!frame) {
+        cursor ??= this.#cursor(channel)
+        frame = form.records(cursor, records)
+        frames.set(form.key, frame)
+      }
+      this.#give(member.listener, frame, count)
+    }
+  }
+
+  /** For who joined in the middle of what was gathered: only what it has not yet. */
+  #sendRest(channel: Channel, member: Member, ahead: Map<string, number>, batch: RecordBatch): void {
+    const { listener } = member
+    const isNew = ({ run, seq }: RunRecord) => seq > (ahead.get(run) ?? 0)
+    const { records, count } = batch.select(channel.selection, channel.runs, isNew)
+    if (count > 0) this.#give(listener, listener.form.records(this.#cursor(channel, ahead), records), count)
+    for (const [run, seq] of ahead) if ((this.places.get(run)?.sent ?? 0) >= seq) ahead.delete(run)
+    if (ahead.size === 0) member.ahead = undefined
+  }
+
+  #give(listener: LiveListener, frame: Buffer, count: number): void {
+    if (listener.offer(frame)) {
+      this.sent += count
+      return
+    }
+    this.leave(listener)
+    listener.behind()
+  }
+
+  #cursor({ runs }: Channel, ahead?: ReadonlyMap<string, number>): string {
+    if (!runs) return this.places.cursor(ahead)
+    const seqs = new Map<string, number>()
+    for (const run of runs) {
+      const place = this.places.get(run)
+      if (place) seqs.set(run, Math.max(place.sent, ahead?.get(run) ?? 0))
+    }
+    return formatCursor({ seqs })
+  }
+
+  #open(selection: Selection): Channel {
+    const runs = selection.runs && new Set(selection.runs)
+    const channel: Channel = { selection, runs, members: new Map() }
+    this.#channels.set(selection.key, channel)
+    if (!runs) this.#all.add(channel)
+    for (const run of runs ?? []) {
+      const channels = this.#byRun.get(run) ?? new Set()
+      this.#byRun.set(run, channels.add(channel))
+    }
+    return channel
+  }
+
+  #shut(channel: Channel): void {
+    this.#channels.delete(channel.selection.key)
+    this.#all.delete(channel)
+    for (const run of channel.runs ?? []) {
+      const channels = this.#byRun.get(run)
+      if (channels?.delete(channel) && channels.size === 0) this.#byRun.delete(run)
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import type { JsonObject } from '../domain/json.ts'
+import type { RunSettings } from '../domain/orchestration.ts'
+import type { Workflow } from '../domain/workflow.ts'
+import { parseInputs } from '../workflow/inputs.ts'
+import { loadWorkflow } from '../workflow/load.ts'
+import { createKeyedStarts, type KeyedRun, startKeyOf } from './idempotency.ts'
+import { readPostedWorkflow } from './posted-workflow.ts'
+import type { ResolvedStart, StartRequest } from './requests.ts'
+import type { Handlers, RoutesOptions } from './routes-options.ts'
+import { openWorkflowFolder } from './workflow-folder.ts'
+
+/** What begins runs, or takes them up again. */
+export function startHandlers(options: RoutesOptions): Handlers<'startRun' | 'resumeRuns' | 'listWorkflows'> {
+  const { orchestrator, admission } = options
+  const folder = openWorkflowFolder(options.workflows)
+  const startKeyed = createKeyedStarts(orchestrator)
+
+  const resolve = async (asked: StartRequest | ResolvedStart): Promise<PreparedStart> => {
+    if ('resolved' in asked) return { ...asked, workflow: asked.resolved }
+    const { workflow: posted, file = '', inputs = {}, settings = {} } = asked
+    const workflow =
+      posted === undefined ? loadWorkflow({ file, text: await folder.read(file) }) : readPostedWorkflow(posted)
+    return { workflow, inputs: parseInputs(workflow, present(inputs)), settings }
+  }
+
+  return {
+    async startRun({ body, request }) {
+      const key = startKeyOf(request.headers.get('idempotency-key'), body)
+      const start = async () => {
+        const { workflow, inputs, settings } = await resolve(body)
+        const [run = ''] = await admission.admit(async () => [
+          await orchestrator.start(workflow, inputs, settings, key),
+        ])
+        return run
+      }
+      const { run, replayed }: KeyedRun = key ? await startKeyed(key, start) : { run: await start(), replayed: false }
+      const location = { Location: `/v1/runs/${run}` }
+      return replayed
+        ? { status: 200, body: { run }, headers: { ...location, 'Idempotency-Replayed': 'true' } }
+        : { status: 201, body: { run }, headers: location }
+    },
+    async resumeRuns({ body: { run, settings } }) {
+      return { status: 200, body: { runs: await admission.admit(() => orchestrator.resume(run, settings)) } }
+    },
+    async listWorkflows() {
+      return { status: 200, body: { workflows: (await folder.list()).map((file) => ({ file })) } }
+    },
+  }
+}
+
+interface PreparedStart {
+  readonly workflow: Workflow
+  readonly inputs: JsonObject
+  readonly settings: RunSettings
+}
+
+/** What came as JSON has no undefined values. */
+function present(inputs: JsonObject) {
+  return Object.fromEntries(
+    Object.entries(inputs).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  )
+}

@@ -1,0 +1,111 @@
+import { NotFoundError } from '../domain/errors.ts'
+import { isFinalState } from '../machines/public-state.ts'
+import { type CursorPosition, parseCursor } from './cursor.ts'
+import type { RecordHub } from './record-hub.ts'
+import { instantOf } from './run-places.ts'
+import type { Served } from './run-views.ts'
+import type { Selection } from './selection.ts'
+
+/** Where a subscription begins: the beginning, what comes from now on, or where a cursor stands. */
+export type After = 'start' | 'now' | CursorPosition
+
+/** What a subscription begins with. */
+export interface SubscriptionStart {
+  /** The seq after which each run begins. */
+  readonly after: Map<string, number>
+  /** The last seq of runs that nobody carries, where it was looked up. */
+  readonly last: Map<string, number>
+  readonly ended: Set<string>
+  /** Runs that are known and have no place in it: they had ended and were seen whole, or cannot be read. */
+  readonly without: Set<string>
+  /** Why records that were asked for cannot be had: whole sentences. */
+  readonly missing: string[]
+  /** Of `*`: the newest run that was seen before. */
+  readonly newest: string
+}
+
+/** What `after` of a subscription means. Throws UsageError for a text that is no cursor. */
+export function parseAfter(text: string): After {
+  return text === 'start' || text === 'now' ? text : parseCursor(text)
+}
+
+/** Looks up where a subscription begins. Throws NotFoundError for a run that never was or, of one run alone, is no more. */
+export function startOf(
+  served: Served,
+  hub: RecordHub,
+  selection: Selection,
+  after: After,
+): Promise<SubscriptionStart> {
+  return selection.runs ? startOfSome(served, hub, selection.runs, after) : startOfAll(served, hub, after)
+}
+
+async function startOfSome({ views }: Served, hub: RecordHub, runs: readonly string[], from: After) {
+  const start = emptyStart('')
+  for (const run of runs) {
+    const known = typeof from === 'string' ? undefined : from.seqs.get(run)
+    const view = views.carried(run) ?? (await readUnlessGone(views, run, known !== undefined && runs.length > 1))
+    if (!view) {
+      start.missing.push(`${run} was removed.`)
+      start.without.add(run)
+      continue
+    }
+    // What is carried is followed from here on.
+    if (!hub.places.locate(run)) start.last.set(run, view.seq)
+    if (isFinalState(view.status)) start.ended.add(run)
+    placeAt(start, run, from === 'now' ? view.seq : (known ?? 0), view.seq)
+  }
+  if (start.after.size === 0) throw new NotFoundError(`Each of ${runs.length} runs`, 'They were removed.')
+  return start
+}
+
+async function startOfAll({ orchestrator, views }: Served, hub: RecordHub, from: After): Promise<SubscriptionStart> {
+  const rows = [...orchestrator.runs()].sort((a, b) => (a.run < b.run ? -1 : 1))
+  const newest = rows.at(-1)?.run ?? ''
+  const seen = typeof from === 'string' ? undefined : from
+  const start = emptyStart(from === 'now' ? newest : (seen?.newest ?? ''))
+  const known = new Set(rows.map(({ run }) => run))
+  for (const run of hub.places.runs()) if (!known.has(run)) start.without.add(run)
+  for (const [run, seq] of seen?.seqs ?? []) {
+    const place = hub.places.get(run)
+    const nothingMissed = place?.ended === true && seq >= place.announced
+    if (!known.has(run) && !nothingMissed) start.missing.push(`${run} was removed.`)
+  }
+  for (const { run, status } of rows) {
+    const ended = isFinalState(status)
+    if (ended) start.ended.add(run)
+    // A run that the cursor does not name began after it was made, or had ended and was seen whole.
+    const wasSeen = from === 'now' || (seen?.newest !== undefined && !seen.seqs.has(run) && run < seen.newest)
+    if (ended && wasSeen && instantOf(run) < instantOf(start.newest)) start.without.add(run)
+    else if (from === 'now') await placeNow(start, views, hub, run)
+    else placeAt(start, run, seen?.seqs.get(run) ?? 0, hub.places.locate(run)?.announced)
+  }
+  return start
+}
+
+/** A run that nobody carries says nothing; what it says once it is carried is new. */
+async function placeNow(start: SubscriptionStart, views: Served['views'], hub: RecordHub, run: string): Promise<void> {
+  const place = hub.places.locate(run)
+  const last = place?.announced ?? (await views.read(run).catch(() => undefined))?.seq
+  if (last === undefined) return void start.without.add(run)
+  start.after.set(run, last)
+  if (!place) start.last.set(run, last)
+}
+
+function placeAt(start: SubscriptionStart, run: string, after: number, last: number | undefined): void {
+  const stored = last ?? after
+  if (after > stored) start.missing.push(`The records of ${run} up to ${after} are no longer stored.`)
+  start.after.set(run, Math.min(after, stored))
+}
+
+function emptyStart(newest: string): SubscriptionStart {
+  return { after: new Map(), last: new Map(), ended: new Set(), without: new Set(), missing: [], newest }
+}
+
+async function readUnlessGone(views: Served['views'], run: string, mayBeGone: boolean) {
+  try {
+    return await views.read(run)
+  } catch (error) {
+    if (mayBeGone && error instanceof NotFoundError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,289 @@
+import type { AccountBlocks } from './account-blocks.ts'
+import { type Accounts, DEFAULT_SEED } from './accounts.ts'
+import type { FolderReader } from './data-folder-reader.ts'
+import type { Failure } from './domain/backend.ts'
+import type { Clock } from './domain/clock.ts'
+import { DataFolderError } from './domain/errors.ts'
+import { createRunId } from './domain/ids.ts'
+import type { JsonObject } from './domain/json.ts'
+import type { Limiter } from './domain/limiter.ts'
+import type { RunSettings, StartKey } from './domain/orchestration.ts'
+import type { RunRecord } from './domain/record.ts'
+import type { Workflow } from './domain/workflow.ts'
+import { EndedRuns } from './ended-runs.ts'
+import { GivenUpRuns } from './given-up-runs.ts'
+import type { DataFolder } from './host/data-folder.ts'
+import type { RunHost } from './host/run-host.ts'
+import type { RunIndex } from './host/run-index.ts'
+import type { Inspectors } from './inspectors.ts'
+import { isFinalState } from './machines/public-state.ts'
+import { createRegistry, type RunFacts } from './registry.ts'
+import { type RunDefinition, writeDefinition } from './run-files.ts'
+import { RunKeeper, type RunKeeperOptions } from './run-keeper.ts'
+import { SharedLimits } from './shared-limits.ts'
+import { rowOf, unknownRun } from './stored-run.ts'
+import { backendsOf, withBackend } from './workflow-backends.ts'
+
+/** What runs are carried with. */
+export interface CarriedRunsOptions {
+  readonly clock: Clock
+  readonly folder: DataFolder
+  readonly limiter: Limiter
+  readonly index: RunIndex
+  readonly reader: FolderReader
+  readonly accounts: Accounts
+  readonly blocks: AccountBlocks
+  readonly inspectors: Inspectors
+  /** No effect starts before this resolves. */
+  readonly gate: Promise<void>
+  readonly random: () => number
+  /** Awaited before each commit. */
+  readonly beforeCommit?: (() => Promise<void>) | undefined
+  /** Whether Codegen, where a workflow uses it, is the embedded stand-in. */
+  readonly playsCodegen: boolean
+  /** Told of each durable group, in order per run, when what this tells of the run is up to date. */
+  readonly onRecords: (run: string, records: readonly RunRecord[]) => void
+  readonly onMeasured: (run: string, records: number, ms: number) => void
+}
+
+/** The runs of a folder in this process: begun or restored, carried until they end, and then let go. */
+export class CarriedRuns {
+  /** The newest of those that ended. */
+  readonly ended: EndedRuns
+  readonly #options: CarriedRunsOptions
+  readonly #registry = createRegistry()
+  readonly #shared: SharedLimits
+  readonly #givenUp: GivenUpRuns
+  readonly #keepers = new Map<string, RunKeeper>()
+  /** Restores under way: a run is never carried twice. */
+  readonly #restoring = new Map<string, Promise<boolean>>()
+  /** Ended runs whose files are being closed. */
+  readonly #retiring = new Map<string, Promise<void>>()
+  readonly #underWay = new Set<Promise<unknown>>()
+  #closed = false
+
+  constructor(options: CarriedRunsOptions) {
+    this.#options = options
+    this.#shared = new SharedLimits(options.limiter)
+    this.#givenUp = new GivenUpRuns(options.limiter, options.clock)
+    this.ended = new EndedRuns((run) => this.#registry.trigger.dropped({ run }))
+  }
+
+  /** A run that has not ended. */
+  get(run: string): RunKeeper | undefined {
+    return this.#keepers.get(run)
+  }
+
+  keepers(): Iterable<RunKeeper> {
+    return this.#keepers.values()
+  }
+
+  *hosts(): Iterable<RunHost> {
+    for (const { carried } of this.#keepers.values()) yield carried.host
+  }
+
+  /** What the records tell of a run that is carried, or is one of those that ended last. */
+  facts(run: string): RunFacts | undefined {
+    return this.#registry.getSnapshot().context.runs.get(run)
+  }
+
+  /** The workflow of a run that has facts. */
+  workflow(run: string): Workflow | undefined {
+    return this.#keepers.get(run)?.definition.workflow ?? this.ended.get(run)?.workflow
+  }
+
+  /** The run's first records are durable when this resolves. What cannot be begun leaves nothing behind. */
+  begin(given: Workflow, inputs: JsonObject, settings: RunSettings, key: StartKey | undefined): Promise<string> {
+    return this.#work(async () => {
+      const { clock, folder, random } = this.#options
+      const workflow = withBackend(given, settings.backend)
+      await this.#openBackends(workflow, settings)
+      const run = createRunId(clock.now(), random)
+      const path = await folder.createRun(run)
+      const standIn = this.#options.playsCodegen && backendsOf(workflow).has('codegen')
+      const made = { v: 1, workflow, inputs, settings, standIn, startedAt: clock.now() } as const
+      const definition: RunDefinition = key === undefined ? made : { ...made, key }
+      try {
+        await writeDefinition(path, definition, clock)
+        this.#refuseWhenClosed()
+        await this.#beginKeeper(await RunKeeper.begin(this.#keeperOptions(run, path), definition), run)
+      } catch (error) {
+        await this.#undo(run, error)
+        throw error
+      }
+      return run
+    })
+  }
+
+  /** Carries a run that its folder tells of, unless it has ended. Throws NotFoundError. */
+  restore(run: string, tryAgain: boolean, settings?: RunSettings): Promise<boolean> {
+    const keeper = this.#keepers.get(run)
+    if (keeper !== undefined) return Promise.resolve(!keeper.carried.host.ended)
+    if (this.ended.get(run) !== undefined) return Promise.resolve(false)
+    let restoring = this.#restoring.get(run)
+    if (restoring === undefined) {
+      restoring = this.#work(() => this.#restore(run, tryAgain, settings)).finally(() => this.#restoring.delete(run))
+      this.#restoring.set(run, restoring)
+    }
+    return restoring
+  }
+
+  /** Resolves when nothing of an ended run is open any more, and forgets it. */
+  async release(run: string): Promise<void> {
+    await this.#restoring.get(run)?.catch(() => {})
+    await this.#retiring.get(run)
+    this.ended.forget(run)
+  }
+
+  /** Stops all effects at once; what was recorded is durable when this resolves. Rejects with the failure that prevents it. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const { carried } of this.#keepers.values()) carried.close()
+    await Promise.allSettled(this.#underWay)
+    for (const { carried } of this.#keepers.values()) carried.close()
+    const closed = await Promise.allSettled([...this.#keepers.values()].map((keeper) => keeper.close()))
+    await Promise.all(this.#retiring.values())
+    this.#givenUp.close()
+    const failed = closed.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  /** Nothing is begun once the closing has, and the closing waits for what was begun before. */
+  async #work<T>(begin: () => Promise<T>): Promise<T> {
+    this.#refuseWhenClosed()
+    const work = begin()
+    this.#underWay.add(work)
+    try {
+      return await work
+    } finally {
+      this.#underWay.delete(work)
+    }
+  }
+
+  #refuseWhenClosed(): void {
+    if (!this.#closed) return
+    const { path } = this.#options.folder
+    throw new DataFolderError('failed', path, `The data folder ${path} was let go: nothing is begun in it any more.`)
+  }
+
+  async #beginKeeper(keeper: RunKeeper, run: string): Promise<void> {
+    const { workflow, inputs, settings, standIn } = keeper.definition
+    this.#keepers.set(run, keeper)
+    this.#options.inspectors.attach(keeper.carried.host)
+    await keeper.begin({ name: workflow.name, inputs, settings: settings as JsonObject, standIn })
+    this.#options.blocks.pauseIfBlocked(keeper.carried.host)
+  }
+
+  /** Whoever asked was told that it failed: the run must not turn up at the next start, when its key may have started another. */
+  async #undo(run: string, error: unknown): Promise<void> {
+    const { folder, index } = this.#options
+    const keeper = this.#keepers.get(run)
+    this.#keepers.delete(run)
+    keeper?.carried.close()
+    await keeper?.close().catch(() => {})
+    this.#registry.trigger.dropped({ run })
+    index.remove(run)
+    // A folder that belongs to another process now is not touched.
+    if (error instanceof DataFolderError && error.code === 'data-folder-lost') return
+    await folder.removeRun(run).catch(() => {})
+  }
+
+  async #restore(run: string, tryAgain: boolean, settings: RunSettings | undefined): Promise<boolean> {
+    const { folder, clock, index, inspectors } = this.#options
+    // It may have ended a moment ago.
+    await this.#retiring.get(run)
+    const path = folder.runFolder(run)
+    if (!(await folder.hasRun(run))) throw unknownRun(run)
+    const stored = await this.#options.reader.stored(run, true)
+    if (isFinalState(stored.facts.status)) {
+      // The process that saw it end may not have lived to note that.
+      if (index.get(run) !== undefined) index.put(rowOf(stored.facts, stored.definition))
+      return false
+    }
+    const definition = withSettings(stored.definition, settings)
+    if (definition !== stored.definition) await writeDefinition(path, definition, clock)
+    await this.#openBackends(definition.workflow, definition.settings)
+    this.#refuseWhenClosed()
+    const keeper = RunKeeper.restore(this.#keeperOptions(run, path), { ...stored, definition })
+    this.#registry.trigger.restored({ facts: stored.facts })
+    this.#keepers.set(run, keeper)
+    inspectors.attach(keeper.carried.host)
+    try {
+      keeper.resume(stored.reading.problems, tryAgain)
+    } catch (error) {
+      this.#keepers.delete(run)
+      this.#registry.trigger.dropped({ run })
+      keeper.carried.close()
+      await keeper.close().catch(() => {})
+      throw error
+    }
+    return true
+  }
+
+  async #openBackends(workflow: Workflow, settings: RunSettings): Promise<void> {
+    const { accounts } = this.#options
+    for (const id of backendsOf(workflow)) await accounts.open(id, settings)
+    const named = [...workflow.tasks, workflow.manager].flatMap((agent) => agent?.repository ?? [])
+    accounts.addRepositories([...new Set(named)])
+  }
+
+  #keeperOptions(run: string, path: string): RunKeeperOptions {
+    const { clock, limiter, accounts, blocks, gate, beforeCommit } = this.#options
+    return {
+      run,
+      folder: path,
+      clock,
+      limiter,
+      shared: this.#shared,
+      givenUp: this.#givenUp,
+      seed: DEFAULT_SEED,
+      gate,
+      backend: (id: string) => accounts.get(id),
+      onBlocked: (account: string, failure: Failure) => blocks.block(account, failure, this.hosts()),
+      onOpened: (opened: readonly string[]) => blocks.open(opened),
+      onRecords: (records) => this.#committed(run, records),
+      onEnded: () => this.#retire(run),
+      onMeasured: (records, ms) => this.#options.onMeasured(run, records, ms),
+      facts: () => this.facts(run),
+      ...(beforeCommit === undefined ? {} : { beforeCommit }),
+    }
+  }
+
+  #committed(run: string, records: readonly RunRecord[]): void {
+    this.#registry.trigger.committed({ run, records })
+    const facts = this.facts(run)
+    const keeper = this.#keepers.get(run)
+    const moved = records.some((record) => record.type === 'run' || record.actor.kind === 'supervisor')
+    if (moved && facts !== undefined && keeper !== undefined) {
+      this.#options.index.put(rowOf(facts, keeper.definition))
+    }
+    this.#options.onRecords(run, records)
+  }
+
+  /** All of the run is durable, and told: its actors, its graph and its files are let go. */
+  #retire(run: string): void {
+    const keeper = this.#keepers.get(run)
+    const outcome = keeper?.carried.outcome()
+    if (keeper === undefined || outcome === undefined) return
+    this.#keepers.delete(run)
+    const { workflow } = keeper.definition
+    // What a closing orchestrator could not close keeps nothing from ending: every record is durable.
+    const retiring = keeper
+      .retire()
+      .catch(() => {})
+      .finally(() => this.#retiring.delete(run))
+    this.#retiring.set(run, retiring)
+    const tasks = Math.max(workflow.tasks.length, this.facts(run)?.tasks.size ?? 0)
+    this.ended.keep(run, { workflow, outcome, tasks })
+  }
+}
+
+/** The definition with what a `resume` replaces. */
+function withSettings(definition: RunDefinition, settings: RunSettings | undefined): RunDefinition {
+  if (settings === undefined || Object.keys(settings).length === 0) return definition
+  return {
+    ...definition,
+    settings: { ...definition.settings, ...settings },
+    workflow: withBackend(definition.workflow, settings.backend),
+  }
+}

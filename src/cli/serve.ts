@@ -1,0 +1,125 @@
+import { once } from 'node:events'
+import { stat } from 'node:fs/promises'
+import type { TimerHandle } from '../domain/clock.ts'
+import { UsageError } from '../domain/errors.ts'
+import type { FolderHold } from '../hold-folder.ts'
+import { realClock } from '../host/clock.ts'
+import { isFinalState } from '../machines/public-state.ts'
+import { createLog, type Log } from '../server/log.ts'
+import { createRetention, type Retention } from '../server/retention.ts'
+import { type StartedServer, startServer } from '../server/start-server.ts'
+import { readConfigFile } from './config-file.ts'
+import type { CliContext } from './context.ts'
+import { dataDirOf } from './data-dir.ts'
+import { readServeSettings, type ServeFlags, type ServeSettings } from './serve-settings.ts'
+import { listenForStop, type StopRequest, untilStopped } from './stop-request.ts'
+
+/** After a stop was asked for, the process ends within this whatever hangs, ms. */
+const HARD_LIMIT_MS = 9000
+
+/**
+ * Holds a data folder and serves its runs until a signal; that is its ordinary end. Throws UsageError and DataFolderError when it
+ * cannot begin.
+ */
+export async function serveCommand(context: CliContext, flags: ServeFlags): Promise<number> {
+  const { serve: config } = await readConfigFile(context.cwd)
+  const settings = readServeSettings(flags, config, context)
+  await demandFolder(settings.workflows)
+  const stop = listenForStop(context)
+  const log = createLog({
+    level: settings.logLevel,
+    secrets: settings.tokens.map(({ token }) => token),
+    ...(context.logLine === undefined ? {} : { write: context.logLine }),
+  })
+  try {
+    const hold = await context.takeFolder(dataDirOf(flags, context.env), { intents: 'open' })
+    await serveHold(context, hold, { settings, resume: flags.resume, log, stop })
+    return 0
+  } finally {
+    stop.dispose()
+  }
+}
+
+interface Serving {
+  readonly settings: ServeSettings
+  readonly resume: boolean
+  readonly log: Log
+  readonly stop: StopRequest
+}
+
+async function serveHold(context: CliContext, hold: FolderHold, serving: Serving): Promise<void> {
+  const { settings, log, stop } = serving
+  const { orchestrator, admission, views } = hold
+  let restored: () => void = () => undefined
+  const ready = new Promise<void>((resolve) => {
+    restored = resolve
+  })
+  let server: StartedServer | undefined
+  let retention: Retention | undefined
+  let limit: TimerHandle | undefined
+  try {
+    // The port is taken first: nothing is begun by a server that cannot be reached.
+    server = await startServer(orchestrator, { ...settings, log, ready, admission, views })
+    const resumed = serving.resume ? await untilStopped(resumeAll(hold, log), stop) : []
+    restored()
+    if (resumed && !stop.signal.aborted) {
+      if (settings.retain) retention = createRetention({ orchestrator, clock: realClock, log, ...settings.retain })
+      say(context, server, settings, resumed)
+      await once(stop.signal, 'abort')
+    }
+    log.info({}, 'Stopping: no run is begun any more; agents that run go on at their backend.')
+    limit = realClock.setTimeout(() => context.exitNow(0), HARD_LIMIT_MS)
+    server.drain()
+    await orchestrator
+      .checkpoint()
+      .catch((error: unknown) => log.warn({ err: error }, 'Not every run has a checkpoint.'))
+  } finally {
+    retention?.close()
+    restored()
+    await server?.close()
+    await hold.close()
+    if (limit !== undefined) realClock.clearTimeout(limit)
+  }
+}
+
+/** Each run that can be restored goes on; of the others the log says why not. */
+async function resumeAll({ orchestrator, admission }: FolderHold, log: Log): Promise<readonly string[]> {
+  const resumed = new Set(await admission.admit(() => orchestrator.resume()).catch(() => []))
+  const left = orchestrator.runs().filter(({ run, status }) => !isFinalState(status) && !resumed.has(run))
+  for (const { run } of left) {
+    try {
+      for (const again of await admission.admit(() => orchestrator.resume(run))) resumed.add(again)
+    } catch (error) {
+      log.error({ run, err: error }, 'A run could not be restored; the others go on.')
+    }
+  }
+  return [...resumed]
+}
+
+function say(
+  { stdout, env }: CliContext,
+  { url }: StartedServer,
+  { inspect, tokens }: ServeSettings,
+  resumed: readonly string[],
+): void {
+  const standIn = !env['CODEGEN_API_TOKEN'] && !env['CODEGEN_API_BASE_URL']
+  const lines = [
+    `troupe serve listening on ${url}`,
+    `API: ${url}/docs`,
+    `Machines: ${url}/machines`,
+    ...(inspect ? [`Inspector: ${url}/inspect`] : []),
+    ...(tokens.length > 0 ? [`Tokens: ${tokens.map(({ name, access }) => `${name} (${access})`).join(', ')}`] : []),
+    ...(standIn
+      ? ['Codegen is played by the stand-in: neither CODEGEN_API_TOKEN nor CODEGEN_API_BASE_URL is set.']
+      : []),
+    resumed.length === 0 ? 'No run was unfinished.' : `Resumed: ${resumed.join(', ')}`,
+  ]
+  stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** Throws UsageError for a folder of workflow files that is none. */
+async function demandFolder(path: string | undefined): Promise<void> {
+  if (path === undefined) return
+  const found = await stat(path).catch(() => undefined)
+  if (!found?.isDirectory()) throw new UsageError(`The folder of workflow files ${path} is no folder that can be read.`)
+}

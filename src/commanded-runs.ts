@@ -1,0 +1,63 @@
+import type { CarriedRuns } from './carried-runs.ts'
+import type { FolderReader } from './data-folder-reader.ts'
+import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from './domain/command.ts'
+import { CommandRefusedError, NotFoundError } from './domain/errors.ts'
+import type { Workflow } from './domain/workflow.ts'
+import type { RunFacts } from './registry.ts'
+import type { RunKeeper } from './run-keeper.ts'
+import { stateOfTask } from './run-view.ts'
+import { unknownRun } from './stored-run.ts'
+
+/** What people say to runs. One that is not carried yet is restored for it; one that has ended takes nothing. */
+export class CommandedRuns {
+  readonly #runs: CarriedRuns
+  readonly #reader: FolderReader
+  readonly #openIntents: () => void
+
+  constructor(runs: CarriedRuns, reader: FolderReader, openIntents: () => void) {
+    this.#runs = runs
+    this.#reader = reader
+    this.#openIntents = openIntents
+  }
+
+  async command(run: string, command: RunCommand, by: CommandOrigin | undefined): Promise<CommandReply> {
+    const keeper = await this.#carried(run)
+    if (keeper === undefined) {
+      const { facts } = await this.#known(run)
+      throw new CommandRefusedError(run, command.type, facts.status, [])
+    }
+    // A cancel settles agents at their backends even where everything else is held back.
+    if (command.type === 'cancel') this.#openIntents()
+    return keeper.command(command, by)
+  }
+
+  async commandTask(
+    run: string,
+    task: string,
+    command: TaskCommand,
+    by: CommandOrigin | undefined,
+  ): Promise<CommandReply> {
+    const keeper = await this.#carried(run)
+    const { workflow, facts } = await this.#known(run)
+    const state = stateOfTask(workflow, facts, task)
+    if (state === undefined) throw new NotFoundError(`Task ${task} of ${run}`, `'troupe show ${run}' lists its tasks.`)
+    if (keeper === undefined) throw new CommandRefusedError(`${run} ${task}`, command.type, state, [])
+    return keeper.commandTask(task, command, by)
+  }
+
+  /** The run, restored if it is not carried yet; undefined once it has ended. Throws NotFoundError. */
+  async #carried(run: string): Promise<RunKeeper | undefined> {
+    if (this.#runs.get(run) === undefined && !(await this.#runs.restore(run, false))) return undefined
+    const keeper = this.#runs.get(run)
+    if (keeper === undefined && this.#runs.ended.get(run) === undefined) throw unknownRun(run)
+    return keeper
+  }
+
+  async #known(run: string): Promise<{ readonly workflow: Workflow; readonly facts: RunFacts }> {
+    const facts = this.#runs.facts(run)
+    const workflow = this.#runs.workflow(run)
+    if (facts !== undefined && workflow !== undefined) return { workflow, facts }
+    const stored = await this.#reader.stored(run)
+    return { workflow: stored.definition.workflow, facts: stored.facts }
+  }
+}

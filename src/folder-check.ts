@@ -1,0 +1,42 @@
+import type { Clock } from './domain/clock.ts'
+import type { DataFolder } from './host/data-folder.ts'
+
+const PATIENCE_MS = 2_000
+
+/** Whether a data folder takes a small file. */
+export class FolderCheck {
+  readonly #folder: Pick<DataFolder, 'path' | 'probe'>
+  readonly #clock: Clock
+  /** A disk that hangs is not asked again before it has answered. */
+  #probing: Promise<string | undefined> | undefined
+
+  constructor(folder: Pick<DataFolder, 'path' | 'probe'>, clock: Clock) {
+    this.#folder = folder
+    this.#clock = clock
+  }
+
+  /** Why the folder cannot be written to, or not within 2 s; undefined when it can. */
+  problem(): Promise<string | undefined> {
+    this.#probing ??= this.#probe()
+    const probing = this.#probing
+    return new Promise((resolve) => {
+      const late = `The data folder ${this.#folder.path} did not take a small file within ${PATIENCE_MS / 1000} s. Look at the disk.`
+      const timer = this.#clock.setTimeout(() => resolve(late), PATIENCE_MS)
+      void probing.then((problem) => {
+        this.#clock.clearTimeout(timer)
+        resolve(problem)
+      })
+    })
+  }
+
+  async #probe(): Promise<string | undefined> {
+    try {
+      await this.#folder.probe()
+      return undefined
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    } finally {
+      this.#probing = undefined
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { type AttemptKey, formatKey } from '../../../src/domain/ids.ts'
+import type { JournalRecord } from '../../../src/domain/record.ts'
+import type { History, RunPast, Step } from '../history.ts'
+import type { Invariant } from './invariant.ts'
+
+export const EVIDENCE: readonly Invariant[] = [
+  { id: 'I7', says: 'an attempt ends by the backend’s evidence or a command', check: endsByEvidence },
+  { id: 'I8', says: 'a given-up attempt moves no more', check: givenUpRests },
+  { id: 'I8', says: 'a task completes once', check: completesOnce },
+  { id: 'I8', says: 'a late end is recorded once, and of a given-up attempt', check: lateEndOnce },
+]
+
+const BY_COMMAND = /^task\./
+
+function endsByEvidence(step: Step, history: History): string | undefined {
+  if (step.kind !== 'durable' || step.record.type !== 'transition') return undefined
+  const { record } = step
+  const { event = '', actor } = record
+  const past = history.runOf(record)
+  if (BY_COMMAND.test(event) && event !== 'task.cancel') {
+    const last = past.lastCommand.get(actor.id)
+    const was = past.actors.get(actor.id)?.seq ?? 0
+    return `task.${last?.type}` === event && (last?.seq ?? 0) > was
+      ? undefined
+      : `${actor.id} took ${event}, which nobody said`
+  }
+  // A simulated agent is known to nobody but its process.
+  if (actor.kind !== 'agent' || isSimulated(past, actor.id)) return undefined
+  const key = { run: past.run, task: actor.id, attempt: record.attempt ?? 0 }
+  if (event === 'xstate.done.actor.watch') return endedAtProvider(record, key, history)
+  return event === 'xstate.done.actor.report' && record.to === 'completed'
+    ? answeredAtProvider(key, history)
+    : undefined
+}
+
+function isSimulated(past: RunPast, task: string): boolean {
+  return past.workflow.tasks.find(({ id }) => id === task.replace(/\[\d+\]$/, ''))?.backend === 'simulated'
+}
+
+function endedAtProvider({ to, data }: JournalRecord, key: AttemptKey, { provider }: History): string | undefined {
+  if (to !== 'reporting' && to !== 'recovering') return undefined
+  const run = provider.runOf(key)
+  const name = formatKey(key)
+  if (run === undefined) return `${name} is ${to}, but no agent run of it exists`
+  const status = provider.statusOf(run)
+  if (to === 'reporting')
+    return status === 'COMPLETE' ? undefined : `${name} is reporting, but its agent run is ${status}`
+  const failure = (data?.['failure'] as { kind?: string } | undefined)?.kind
+  if (failure === 'not-found') return provider.hasVanished(run) ? undefined : `${name} was taken for vanished`
+  return provider.isLive(run) ? `${name} is recovering, but its agent run is ${status}` : undefined
+}
+
+function answeredAtProvider(key: AttemptKey, { provider }: History): string | undefined {
+  const run = provider.runOf(key)
+  if (run !== undefined && provider.hasAnswered(run, 1)) return undefined
+  return `${formatKey(key)} completed by a report, but its agent run has given none`
+}
+
+function givenUpRests(step: Step, history: History): string | undefined {
+  if (step.kind !== 'durable' || step.record.type !== 'transition') return undefined
+  const { record } = step
+  const past = history.runOf(record)
+  const key = formatKey({ run: past.run, task: record.actor.id, attempt: record.attempt ?? 0 })
+  return past.givenUp.has(key) ? `${key} had been given up and goes to ${record.to}` : undefined
+}
+
+function completesOnce(step: Step, history: History): string | undefined {
+  if (step.kind !== 'durable' || step.record.to !== 'completed') return undefined
+  const { record } = step
+  const before = history.runOf(record).actors.get(record.actor.id)?.completions ?? 0
+  return before === 0 ? undefined : `${record.actor.id} completes for the ${before + 1}. time`
+}
+
+function lateEndOnce(step: Step, history: History): string | undefined {
+  if (step.kind !== 'durable') return undefined
+  const late = step.record.data?.['lateEnd'] as { holder?: string } | undefined
+  if (late?.holder === undefined) return undefined
+  const past = history.runOf(step.record)
+  if (!past.givenUp.has(late.holder)) return `the late end of ${late.holder} is told, which was never given up`
+  return past.lateEnds.has(late.holder) ? `the late end of ${late.holder} is told again` : undefined
+}

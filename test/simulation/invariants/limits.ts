@@ -1,0 +1,36 @@
+import type { History, Step } from '../history.ts'
+import type { Invariant } from './invariant.ts'
+
+export const LIMITS: readonly Invariant[] = [
+  { id: 'I6', says: 'in any window of the provider there are no more creations than the limit', check: creations },
+  { id: 'I6', says: 'in any window of the provider there are no more calls than the limit', check: allCalls },
+  { id: 'I6', says: 'the provider refuses no call for its rate', check: noneRefused },
+]
+
+const DOCUMENTED = { create: { max: 10, windowMs: 60_000 }, shared: { max: 60, windowMs: 60_000 } }
+
+function creations(step: Step, history: History): string | undefined {
+  return step.kind === 'arrived' && step.call === 'create' ? tooMany('create', step.at, history) : undefined
+}
+
+function allCalls(step: Step, history: History): string | undefined {
+  return step.kind === 'arrived' ? tooMany('shared', step.at, history) : undefined
+}
+
+function tooMany(name: 'create' | 'shared', at: number, history: History): string | undefined {
+  const limit = history.limits[name] ?? DOCUMENTED[name]
+  if (limit === 'none') return undefined
+  let inWindow = 1
+  const before = history.arrivals[name]
+  for (let index = before.length - 1; index >= 0 && (before[index] ?? 0) > at - limit.windowMs; index--) inWindow++
+  if (inWindow <= limit.max) return undefined
+  return `call ${inWindow} of '${name}' within ${limit.windowMs} ms; ${limit.max} are allowed`
+}
+
+/** While a run is unfinished: what it said of the limits holds no longer than that. */
+function noneRefused(step: Step, { provider, runs }: History): string | undefined {
+  if (step.kind !== 'sent' && step.kind !== 'arrived') return undefined
+  const refused = Object.entries(provider.standIn.refusals())
+  if (refused.length === 0 || [...runs.values()].every(({ ended }) => ended)) return undefined
+  return refused.map(([name, times]) => `'${name}' refused ${times} calls`).join(', ')
+}

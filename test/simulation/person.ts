@@ -1,0 +1,114 @@
+import type { RunCommand, TaskCommand } from '../../src/domain/command.ts'
+import { CommandRefusedError, NotFoundError, UsageError } from '../../src/domain/errors.ts'
+import type { Orchestrator } from '../../src/domain/orchestration.ts'
+import type { RunView, TaskView } from '../../src/domain/views.ts'
+import type { PauseReason } from '../../src/machines/supervisor-machine.ts'
+import { Dice, fallOn } from './dice.ts'
+import type { RunPast, Seen } from './history.ts'
+import type { Provider } from './provider.ts'
+import type { Saying } from './scenario.ts'
+
+const WAITING = ['escalated', 'escalated.overdue', 'escalated.doubtful', 'running.needsInput']
+
+export interface PersonOptions {
+  readonly seed: number
+  readonly provider: Provider
+  readonly see: (seen: Seen) => void
+  readonly onTrouble: (message: string) => void
+  /** The process that is spoken to now. */
+  readonly listener: () => { readonly isDead: boolean } | undefined
+}
+
+/** Whoever looks at the runs now and then: answers what waits, mends what a person can mend, and says things nobody asked for. */
+export class Person {
+  readonly #options: PersonOptions
+  readonly #dice: Dice
+
+  constructor(options: PersonOptions) {
+    this.#options = options
+    this.#dice = new Dice(options.seed, 'person')
+  }
+
+  /** Answers whatever waits for a person. `isHasty`: decides about all that has not ended, so that it ends. */
+  look(orchestrator: Orchestrator, past: RunPast, isHasty: boolean): void {
+    const view = viewOf(orchestrator, past.run)
+    if (view === undefined) return
+    if (view.status === 'paused') this.#mend(orchestrator, past)
+    for (const task of view.tasks) {
+      const waits = WAITING.includes(task.state)
+      if (task.commands.length === 0 || (!waits && !isHasty)) continue
+      if (isHasty || this.#dice.happens(0.5)) this.#decide(orchestrator, view.run, task, isHasty)
+    }
+  }
+
+  /** Says something out of the blue, legal or not. */
+  say(orchestrator: Orchestrator, runs: readonly RunPast[], saying: Saying): void {
+    const past = fallOn(runs, saying.run)
+    const view = past && viewOf(orchestrator, past.run)
+    if (view === undefined) return
+    const { command } = saying
+    if (command === 'cancel' || command === 'pause' || command === 'continue') {
+      this.tellRun(orchestrator, view.run, { type: command })
+      return
+    }
+    const task = fallOn(view.tasks, saying.task)
+    if (task !== undefined) this.#tellTask(orchestrator, view.run, task.task, taskCommand(command))
+  }
+
+  tellRun(orchestrator: Orchestrator, run: string, command: RunCommand): void {
+    this.#say(run, '', command.type, () => orchestrator.command(run, command))
+  }
+
+  #tellTask(orchestrator: Orchestrator, run: string, task: string, command: TaskCommand): void {
+    this.#say(run, task, command.type, () => orchestrator.commandTask(run, task, command))
+  }
+
+  #say(run: string, task: string, command: string, send: () => Promise<unknown>): void {
+    const { see, onTrouble, listener } = this.#options
+    const spokenTo = listener()
+    see({ kind: 'said', run, task, command })
+    send().catch((error: unknown) => {
+      if (spokenTo?.isDead !== false) return
+      const isRefusal =
+        error instanceof CommandRefusedError || error instanceof UsageError || error instanceof NotFoundError
+      if (isRefusal) see({ kind: 'refused', run, task, command, why: error.message })
+      else onTrouble(`'${command}' to ${run} ${task} failed: ${String(error)}`)
+    })
+  }
+
+  #mend(orchestrator: Orchestrator, past: RunPast): void {
+    const { provider } = this.#options
+    const last = past.records.findLast(({ to }) => to === 'paused')
+    const reason = last?.data?.['reason'] as PauseReason | undefined
+    if (reason?.kind === 'quota') provider.raiseQuota()
+    if (reason?.kind === 'auth') provider.unlock()
+    const budget = { agentRuns: 3, duration: 600_000, managerTurns: 2 }
+    this.tellRun(orchestrator, past.run, { type: 'continue', ...(reason?.kind === 'budget' ? { budget } : {}) })
+  }
+
+  #decide(orchestrator: Orchestrator, run: string, { task, state, commands }: TaskView, isHasty: boolean): void {
+    const endings = commands.filter((name) => name === 'skip' || name === 'fail' || name === 'complete')
+    // A retry of what fails for ever would go on for ever.
+    const chosen = isHasty || this.#dice.happens(0.6) ? endings : commands
+    const name = fallOn(chosen, this.#dice.roll())
+    if (name === undefined) this.#options.onTrouble(`${task} is ${state} and takes no command that ends it`)
+    else this.#tellTask(orchestrator, run, task, taskCommand(name))
+  }
+}
+
+function taskCommand(name: string): TaskCommand {
+  if (name === 'complete') return { type: 'complete', result: { list: ['a person’s part'] } }
+  if (name === 'wait') return { type: 'wait', ms: 20_000 }
+  if (name === 'retry' || name === 'skip' || name === 'adopt') return { type: name }
+  return { type: 'fail', reason: 'A person said so' }
+}
+
+function viewOf(orchestrator: Orchestrator, run: string): RunView | undefined {
+  try {
+    return orchestrator.view(run)
+  } catch (error) {
+    // It may be the very moment before the run is carried.
+    if (error instanceof NotFoundError) return undefined
+    throw error
+  }
+}

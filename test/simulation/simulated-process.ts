@@ -1,0 +1,82 @@
+import type { Clock } from '../../src/domain/clock.ts'
+import { DataFolderError } from '../../src/domain/errors.ts'
+import type { Orchestrator } from '../../src/domain/orchestration.ts'
+import type { RunRecord } from '../../src/domain/record.ts'
+import type { VirtualClock } from '../../src/host/virtual-clock.ts'
+import { createLocalOrchestrator } from '../../src/orchestrator.ts'
+import type { Mount } from './disk/memory-disk.ts'
+
+export interface ProcessOptions {
+  readonly clock: VirtualClock
+  readonly mount: Mount
+  readonly random: () => number
+  readonly fetch: (process: SimulatedProcess, request: Request) => Promise<Response>
+  readonly onRecord: (process: SimulatedProcess, record: RunRecord) => void
+}
+
+/** One process that holds the data folder: killed, it does, hears and says nothing any more. */
+export class SimulatedProcess {
+  readonly mount: Mount
+  /** Counts of what may end it. */
+  readonly counts = { record: 0, sent: 0, arrived: 0, 'disk call': 0, second: 0 }
+  readonly #options: ProcessOptions
+  #orchestrator: Orchestrator | undefined
+
+  constructor(options: ProcessOptions) {
+    this.#options = options
+    this.mount = options.mount
+  }
+
+  get isDead(): boolean {
+    return this.mount.isDead
+  }
+
+  /** Undefined until the folder is open. */
+  get orchestrator(): Orchestrator | undefined {
+    return this.#orchestrator
+  }
+
+  /** Takes the folder, and everything in it that has not ended. The runs that were restored. */
+  async open(): Promise<readonly string[]> {
+    const { mount, random, fetch, onRecord } = this.#options
+    const orchestrator = await createLocalOrchestrator({
+      dataDir: `${mount.path}/data`,
+      clock: this.#clock(),
+      // Not the embedded stand-in: what was created may appear late, as at the real service.
+      environment: { baseUrl: 'http://codegen.invalid', token: 'token-of-the-simulation' },
+      fetch: (input, init) => fetch(this, new Request(input, init)),
+      lock: { check: async () => this.#checkLock() },
+      random,
+    })
+    orchestrator.subscribe((_run, records) => {
+      for (const record of records) if (!this.isDead) onRecord(this, record)
+    })
+    this.#orchestrator = orchestrator
+    return orchestrator.resume()
+  }
+
+  kill(): void {
+    this.mount.isDead = true
+  }
+
+  /** It ends of itself, and makes everything durable first. */
+  async close(): Promise<void> {
+    await this.#orchestrator?.close()
+    this.mount.isDead = true
+  }
+
+  #checkLock(): void {
+    if (this.isDead) throw new DataFolderError('lost', this.mount.path, 'The process is dead')
+  }
+
+  /** Its timers no longer go off once it is dead. File calls take virtual time here, so none makes the clock stand still. */
+  #clock(): Clock {
+    const { clock } = this.#options
+    return {
+      now: () => clock.now(),
+      setTimeout: (fn, ms) => clock.setTimeout(() => (this.isDead ? undefined : fn()), ms),
+      clearTimeout: (handle) => clock.clearTimeout(handle),
+      operation: (work) => work,
+    }
+  }
+}

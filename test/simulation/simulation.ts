@@ -1,0 +1,287 @@
+import { createHash } from 'node:crypto'
+import { sleep } from '../../src/domain/clock.ts'
+import { chance, chances } from '../../src/domain/seed.ts'
+import { decodeLine } from '../../src/host/journal-line.ts'
+import { createVirtualClock, type VirtualClock } from '../../src/host/virtual-clock.ts'
+import { FolderNode } from './disk/disk-tree.ts'
+import { type DiskCall, type Fate, MemoryDisk } from './disk/memory-disk.ts'
+import { replaceFileCalls } from './disk/replace-file-calls.ts'
+import { History, type Seen, type Step } from './history.ts'
+import { INVARIANTS } from './invariants/all.ts'
+import { Provider, sendTo } from './provider.ts'
+import type { Ending, Scenario } from './scenario.ts'
+import { SimulatedProcess } from './simulated-process.ts'
+
+/** What must hold and does not. */
+export interface Violation {
+  readonly invariant: string
+  readonly says: string
+  readonly message: string
+  /** Place in the trace, counted from 1. */
+  readonly position: number
+}
+
+const SEGMENT = /\/runs\/[^/]+\/journal\.(\d+)\.ndjson$/
+
+/** The stage of a seed: the clock, the disk, the provider, one process at a time, and what is seen of them. */
+export class Simulation {
+  readonly clock: VirtualClock = createVirtualClock()
+  readonly scenario: Scenario
+  readonly provider: Provider
+  readonly history: History
+  readonly disk = new MemoryDisk()
+  violation: Violation | undefined
+  process: SimulatedProcess | undefined
+  /** How often a process took the folder. */
+  opened = 0
+  #diskCalls = 0
+  #closing: Promise<void> | undefined
+  readonly #start: number
+  readonly #read = new Map<string, number>()
+  readonly #endings: Ending[]
+  readonly #random: () => number
+
+  constructor(scenario: Scenario) {
+    replaceFileCalls()
+    const { seed, troubles, limits, workflows } = scenario
+    this.scenario = scenario
+    this.#start = this.clock.now()
+    this.#endings = [...scenario.endings]
+    this.#random = chances(seed, 'run ids')
+    this.provider = new Provider({
+      clock: this.clock,
+      seed,
+      troubles,
+      limits,
+      isOwned: ({ key, name }) => key !== undefined && this.history.runs.get(key.run)?.owned.has(name) === true,
+      listener: {
+        onArrival: (call) => {
+          this.see({ kind: 'arrived', call: call.kind, key: call.key })
+          this.#count('arrived')
+        },
+        onCreated: ({ id }, key) => key !== undefined && this.see({ kind: 'created', key, id }),
+        onPrompted: ({ id }, key, turn) => key !== undefined && this.see({ kind: 'prompted', key, turn, id }),
+      },
+    })
+    this.history = new History(this.provider, limits, (name) => {
+      const workflow = workflows.find((candidate) => candidate.name === name)
+      if (workflow === undefined) throw new Error(`No workflow of this seed is called '${name}'`)
+      return workflow
+    })
+    this.disk.listener = {
+      onCall: (call) => this.#onDiskCall(call),
+      onSync: (path, bytes) => this.#onSync(path, bytes),
+      pace: () => this.#diskPace(),
+    }
+    this.disk.tree.makeFolder('/data', true)
+    for (const folder of [this.disk.tree.folder('/'), this.disk.tree.folder('/data')]) folder.sync()
+  }
+
+  /** Time since the start, ms. */
+  get elapsed(): number {
+    return this.clock.now() - this.#start
+  }
+
+  /** Takes note of something, and asks every invariant about it. Nothing is asked any more after a violation. */
+  see(seen: Seen): void {
+    if (this.violation !== undefined) return
+    const step: Step = { ...seen, at: this.elapsed, position: this.history.steps.length + 1 }
+    for (const { id, says, check } of INVARIANTS) {
+      const message = check(step, this.history)
+      if (message !== undefined) {
+        this.violation = { invariant: id, says, message, position: step.position }
+        break
+      }
+    }
+    this.history.fold(step)
+  }
+
+  /** Something that must hold of a whole seed does not. */
+  violate(invariant: string, says: string, message: string): void {
+    this.violation ??= { invariant, says, message, position: this.history.steps.length }
+  }
+
+  /** A process takes the folder; its end is as the seed has it. The runs it restored; undefined when it died over it. */
+  async open(): Promise<readonly string[] | undefined> {
+    if (this.#closing !== undefined) await this.patiently(this.#closing, 'closing')
+    this.#closing = undefined
+    this.#readBack()
+    const mount = this.disk.mount()
+    const process = new SimulatedProcess({
+      clock: this.clock,
+      mount,
+      random: this.#random,
+      fetch: (sender, request) => this.#fetch(sender, request),
+      onRecord: (_teller, record) => {
+        this.see({ kind: 'told', record })
+        this.#count('record')
+      },
+    })
+    this.process = process
+    this.opened++
+    this.see({ kind: 'opened' })
+    const ending = this.#endings[0]
+    if (ending?.at === 'second') this.clock.setTimeout(() => this.#end(process), ending.count * 1_000)
+    return this.patiently(process.open(), 'opening')
+  }
+
+  /** Lets time pass until `work` settles; undefined when the process dies first, or something is violated. */
+  async patiently<T>(work: Promise<T>, what: string): Promise<T | undefined> {
+    const { process } = this
+    let settled: { readonly value: T } | undefined
+    work.then(
+      (value) => {
+        settled = { value }
+      },
+      (error: unknown) => {
+        // Whoever leaves begins nothing any more, and says so.
+        if (process?.isDead !== true && this.#closing === undefined)
+          this.violate('I5', 'whatever is asked for is answered', `${what} failed: ${trace(error)}`)
+      },
+    )
+    const since = this.elapsed
+    const isLate = () => this.elapsed - since > LONGEST_WAIT_MS
+    await this.pass(() => settled !== undefined || process?.isDead === true || isLate())
+    if (settled === undefined && process?.isDead !== true && isLate()) {
+      this.violate('I5', 'whatever is asked for is answered', `${what} is not answered within ${LONGEST_WAIT_MS} ms`)
+    }
+    return settled?.value
+  }
+
+  /** Lets time pass until `done`, or something is violated. */
+  pass(done: () => boolean): Promise<void> {
+    // An empty clock is no end here: what waits in vain is found by what should have happened.
+    this.#keepAlive()
+    return this.clock.runUntil(() => this.violation !== undefined || done(), LONGEST_MS)
+  }
+
+  async close(): Promise<void> {
+    if (this.process?.isDead === false) await this.patiently(this.process.close(), 'closing')
+    await this.provider.standIn.close()
+    this.disk.close()
+  }
+
+  /** The same for two executions of a seed that did the same. */
+  digest(): string {
+    const hash = createHash('sha256')
+    for (const step of this.history.steps) hash.update(`${JSON.stringify(step)}\n`)
+    return hash.digest('hex')
+  }
+
+  #fetch(process: SimulatedProcess, request: Request): Promise<Response> {
+    const survives = (call: { readonly number: number }) => chance(this.scenario.seed, `survives/${call.number}`) < 0.5
+    return sendTo(
+      this.provider,
+      this.clock,
+      request,
+      process,
+      ({ kind, key, turn }) => {
+        this.see({ kind: 'sent', call: kind, key, turn })
+        this.#count('sent')
+      },
+      survives,
+    )
+  }
+
+  #count(what: Ending['at']): void {
+    const { process } = this
+    const ending = this.#endings[0]
+    if (process === undefined || process.isDead) return
+    process.counts[what]++
+    if (ending?.at === what && process.counts[what] === ending.count) this.#end(process)
+  }
+
+  #end(process: SimulatedProcess): void {
+    if (process !== this.process || process.isDead || this.#closing !== undefined) return
+    const ending = this.#endings.shift()
+    if (ending === undefined) return
+    this.#downMs = ending.downMs
+    if (ending.how === 'closed' && process.orchestrator !== undefined) {
+      this.see({ kind: 'gone', how: 'closed' })
+      this.#closing = process.close()
+      return
+    }
+    process.kill()
+    this.see({ kind: 'gone', how: ending.how })
+    // The notes on limits are not synced, and need to survive a kill alone.
+    if (ending.how === 'power cut') this.disk.tree.cutPower(['limits'])
+  }
+  #downMs = 0
+
+  /** Whether nobody holds the folder, or whoever does is leaving. */
+  get isLeft(): boolean {
+    return this.process === undefined || this.process.isDead || this.#closing !== undefined
+  }
+
+  /** For how long nobody holds the folder after the last end, ms. */
+  get downMs(): number {
+    return this.#downMs
+  }
+
+  #onDiskCall(call: DiskCall): Fate {
+    const before = this.process?.isDead
+    this.#count('disk call')
+    const isKilledOver = before === false && this.process?.isDead === true
+    return isKilledOver && call.what === 'write' && this.#diskCalls % 2 === 0 ? 'part' : 'whole'
+  }
+
+  async #diskPace(): Promise<void> {
+    const { seed, slowestDiskMs } = this.scenario
+    const call = this.#diskCalls++
+    if (slowestDiskMs === 0) return
+    const ms = Math.floor(slowestDiskMs * chance(seed, `disk/${call}`) ** 6)
+    if (ms > 0) await sleep(this.clock, ms)
+  }
+
+  #onSync(path: string, bytes: Buffer): void {
+    if (SEGMENT.test(path)) this.#readLines(path, bytes)
+  }
+
+  /** What a killed process had written is there, synced or not. */
+  #readBack(): void {
+    const segments = journalsBelow(this.disk.tree.folder('/data'), '/data')
+    for (const { path, bytes } of segments) this.#readLines(path, bytes)
+  }
+
+  #readLines(path: string, bytes: Buffer): void {
+    let from = this.#read.get(path) ?? 0
+    if (from > bytes.length) from = 0
+    for (let end = bytes.indexOf(10, from); end >= 0; end = bytes.indexOf(10, from)) {
+      const decoded = decodeLine(bytes.subarray(from, end))
+      if (decoded.kind === 'record') this.see({ kind: 'durable', record: decoded.record })
+      else this.violate('I9', 'what is durable can be read', `${path} holds a line that cannot be read`)
+      from = end + 1
+    }
+    this.#read.set(path, from)
+  }
+
+  #keepAlive(): void {
+    if (this.#alive) return
+    this.#alive = true
+    const beat = () => {
+      if (this.violation === undefined) this.clock.setTimeout(beat, BEAT_MS)
+    }
+    beat()
+  }
+  #alive = false
+}
+
+/** Longer than anything is answered: a call, its retries, a grace time. */
+const LONGEST_WAIT_MS = 15 * 60_000
+const LONGEST_MS = 7 * 24 * 3_600_000
+const BEAT_MS = 1_000
+
+function journalsBelow(folder: FolderNode, path: string): { readonly path: string; readonly bytes: Buffer }[] {
+  const found: { path: string; bytes: Buffer }[] = []
+  for (const [name, node] of folder.entries) {
+    const inner = `${path}/${name}`
+    if (node instanceof FolderNode) found.push(...journalsBelow(node, inner))
+    else if (SEGMENT.test(inner)) found.push({ path: inner, bytes: node.bytes })
+  }
+  const firstSeq = (name: string) => Number(SEGMENT.exec(name)?.[1])
+  return found.sort((a, b) => firstSeq(a.path) - firstSeq(b.path))
+}
+
+function trace(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

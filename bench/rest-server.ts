@@ -63,10 +63,16 @@ process.on('message', async (question) => {
     process.send?.(report)
     return
   }
+  await end()
+})
+process.on('disconnect', end)
+
+async function end(): Promise<void> {
   await server.close()
   await orchestrator.close()
   await rm(dataDir, { recursive: true, force: true })
   process.exit(0)
-})
+}
+
 const started: RestServerStart = { url: server.url, runs }
 process.send?.(started)

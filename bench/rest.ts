@@ -38,6 +38,8 @@ const CALLS: readonly Call[] = [
   { name: 'GET /v1/runs/RUN/records', expected: 200, ask: (run) => [`/v1/runs/${run}/records?after=20&limit=100`] },
   { name: 'GET /v1/backends', expected: 200, ask: () => ['/v1/backends'] },
   { name: 'POST /v1/runs/RUN/commands', expected: 409, ask: (run) => [`/v1/runs/${run}/commands`, REFUSED] },
+  // What the machine and Node take by themselves.
+  { name: 'GET /healthz', expected: 200, ask: () => ['/healthz'] },
   { name: 'GET /metrics', expected: 200, ask: () => ['/metrics'] },
 ]
 
@@ -46,6 +48,7 @@ const WARM_UP_S = 15
 /** REST calls at a steady rate while 50 runs of 200 tasks go on: how long each takes from when it was due. */
 export async function measureRest(seconds: number, callsPerSecond: number) {
   const child = fork(fileURLToPath(new URL('./rest-server.ts', import.meta.url)))
+  const ended = once(child, 'exit')
   try {
     const { url, runs } = await answer<RestServerStart>(child)
     await callSteadily(url, runs, WARM_UP_S, callsPerSecond)
@@ -67,7 +70,6 @@ export async function measureRest(seconds: number, callsPerSecond: number) {
       ),
     }
   } finally {
-    const ended = once(child, 'exit')
     if (child.connected) child.send('end')
     await ended
   }

@@ -10,6 +10,8 @@ const DOT = 12
 const NARROWEST = 96
 /** Room for the count of tasks at the right of a name. */
 const BADGE = 34
+/** Room for ` ×9` behind what was taken nine times, in characters. */
+const TIMES = 3
 
 const ROOT_OPTIONS = {
   'elk.hierarchyHandling': 'INCLUDE_CHILDREN',
@@ -93,7 +95,10 @@ function nodeOf(state: GraphState, graph: MachineGraph): ElkNode {
 }
 
 function sizeOf({ name, rows }: GraphState): { width: number; height: number } {
-  const widths = [name.length * NAME.character + BADGE, ...rows.map(({ text }) => text.length * SMALL.character)]
+  const widths = [
+    name.length * NAME.character + BADGE,
+    ...rows.map(({ text, to }) => (text.length + (to === undefined ? 0 : TIMES)) * SMALL.character),
+  ]
   return {
     width: Math.max(NARROWEST, Math.ceil(Math.max(...widths)) + 2 * PADDING),
     height: NAME.line + rows.length * SMALL.line + PADDING,
@@ -103,7 +108,8 @@ function sizeOf({ name, rows }: GraphState): { width: number; height: number } {
 const edgeId = ({ from, to }: GraphEdge) => `${from}>${to}`
 
 function lineOf(edge: GraphEdge, { states }: MachineGraph): ElkExtendedEdge {
-  const width = Math.max(...edge.lines.map((line) => line.length)) * SMALL.character + 8
+  const characters = edge.lines.map((line, index) => line.length + (index === 0 ? TIMES : 0))
+  const width = Math.max(...characters) * SMALL.character + 8
   return {
     id: edgeId(edge),
     sources: [isBack(edge, states) ? edge.to : edge.from],

@@ -67,15 +67,18 @@ function flatten(node: AnyStateNode): AnyStateNode[] {
 
 function stateOf(node: AnyStateNode, written: readonly Step[]): GraphState {
   const id = pathOf(node)
+  const publicName = node.type === 'compound' ? '' : publicState(valueIn(node))
   const initial = node.initial.target?.[0]
   return {
     id,
     name: node.key,
-    public: node.type === 'compound' ? '' : publicState(valueIn(node)),
+    public: publicName,
     kind: node.type === 'final' ? 'final' : node.type === 'compound' ? 'compound' : 'atomic',
     parent: node.parent && node.parent.path.length > 0 ? pathOf(node.parent) : undefined,
     initial: initial && pathOf(initial),
     rows: [
+      // What is watched is told as running: people look for that word.
+      ...(publicName === '' || lastWord(publicName) === node.key ? [] : [{ text: `= ${publicName}` }]),
       ...node.invoke.map(({ src }) => ({ text: `▸ ${String(src)}` })),
       ...written.filter(({ from }) => from === id).map(rowOf),
       ...sourcesRow(written.filter(({ to }) => to === id)),
@@ -121,7 +124,7 @@ function eventLabel({ eventType, source }: AnyTransitionDefinition): string {
 
 /** `[guard]`; for a guard that compares with a word, `[word]`. */
 function guardLabel({ guard }: AnyTransitionDefinition, isAlternative: boolean): string {
-  if (guard === undefined) return isAlternative ? '[otherwise]' : ''
+  if (guard === undefined) return isAlternative ? '[else]' : ''
   if (typeof guard === 'string') return `[${guard}]`
   if (typeof guard === 'function') return '[condition]'
   return `[${comparedWord(guard.params) ?? guard.type}]`

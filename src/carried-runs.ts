@@ -128,11 +128,10 @@ export class CarriedRuns {
     return restoring
   }
 
-  /** Resolves when nothing of an ended run is open any more, and forgets it. */
-  async release(run: string): Promise<void> {
+  /** Resolves when none of an ended run's files is open any more. */
+  async idle(run: string): Promise<void> {
     await this.#restoring.get(run)?.catch(() => {})
     await this.#retiring.get(run)
-    this.ended.forget(run)
   }
 
   /** Stops all effects at once; what was recorded is durable when this resolves. Rejects with the failure that prevents it. */

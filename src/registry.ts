@@ -273,5 +273,3 @@ export function createRegistry() {
     },
   })
 }
-
-export type Registry = ReturnType<typeof createRegistry>

@@ -150,16 +150,19 @@ export class RunKeeper {
 
   settled(signal?: AbortSignal): Promise<RunOutcome> {
     return new Promise((resolve, reject) => {
-      const waiter = { resolve }
-      this.#waiters.add(waiter)
-      signal?.addEventListener(
-        'abort',
-        () => {
-          this.#waiters.delete(waiter)
-          reject(signal.reason)
+      const onAbort = () => {
+        this.#waiters.delete(waiter)
+        reject(signal?.reason)
+      }
+      const waiter: Waiter = {
+        resolve: (outcome) => {
+          // The signal may live as long as the process.
+          signal?.removeEventListener('abort', onAbort)
+          resolve(outcome)
         },
-        { once: true },
-      )
+      }
+      this.#waiters.add(waiter)
+      signal?.addEventListener('abort', onAbort, { once: true })
       this.#tellWaiters()
     })
   }

@@ -44,7 +44,7 @@ export class RunRemoval {
 
   async #remove(run: string, how: 'delete' | 'archive'): Promise<void> {
     const { runs, folder, index } = this.#options
-    if (runs.get(run) === undefined) await runs.release(run)
+    if (runs.get(run) === undefined) await runs.idle(run)
     if (runs.get(run) !== undefined || !(await this.#isFinished(run))) {
       throw new UsageError(`${run} is not finished: cancel it first, or wait for its end.`)
     }

@@ -63,6 +63,24 @@ describe('the examples', () => {
       await rm(dataDir, { recursive: true, force: true })
     }
   })
+
+  it('embedding.ts serves from its own process, and started again gives the same run', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'troupe-example-'))
+    try {
+      const first = await runProgram('embedding.ts', dataDir)
+      expect([first.code, first.stderr]).toEqual([0, ''])
+      const lines = first.stdout.trimEnd().split('\n')
+      expect(lines[0]).toMatch(/^Serving at (http:\/\/127\.0\.0\.1:\d+) \(read \1\/docs\)$/)
+      expect(lines.filter((line) => line.startsWith('summary: ')).at(-1)).toBe('summary: completed')
+      const last = lines.slice(-2)
+      expect(last[0]).toMatch(/^run_\w+ completed: Two findings: check uploads first\.$/)
+      expect(last[1]).toBe('security completed, speed completed, summary completed')
+      const second = await runProgram('embedding.ts', dataDir)
+      expect(second.stdout.trimEnd().split('\n').slice(1)).toEqual(last)
+    } finally {
+      await rm(dataDir, { recursive: true, force: true })
+    }
+  })
 })
 
 /** Runs a program of the examples from its source; tsconfig.json says that `troupe` is this package's own source. */

@@ -6,10 +6,12 @@ import type { PromptInput } from '../machines/effects.ts'
 import type { RunContext } from './run-context.ts'
 
 const SENDS = 5
+/** How often in a row a turn must be impossible to look up, once the grace time is over, before it is taken for absent. */
+const LOOKS = 6
 
 /**
  * Sends the manager a turn. When its outcome is unknown (a restart, a lost answer) the turn is looked up first; absent for the
- * grace time, it is sent again under the same number.
+ * grace time, or not to be looked up at all, it is sent again under the same number.
  */
 export const promptAgentRun =
   (run: RunContext): Effect<PromptInput, null> =>
@@ -36,7 +38,7 @@ export const promptAgentRun =
 async function arrived(run: RunContext, backend: Backend, input: PromptInput, signal: AbortSignal): Promise<boolean> {
   const key = { run: run.run, task: input.task, attempt: input.attempt }
   const until = run.clock.now() + run.graceMs(input.task)
-  for (;;) {
+  for (let unreadable = 0; ; ) {
     const last = run.clock.now() >= until
     // A look-up that fails says nothing; it is no reason for another manager.
     const seen = await backend.findTurn(input.ref, { key, turn: input.turn }, signal).catch(() => {
@@ -44,7 +46,9 @@ async function arrived(run: RunContext, backend: Backend, input: PromptInput, si
       return 'unknown' as const
     })
     if (seen === 'answered' || seen === 'seen') return true
-    if (last) return false
-    await sleep(run.clock, Math.min(5_000, Math.max(1, until - run.clock.now())), signal)
+    unreadable = seen === 'unknown' ? unreadable + 1 : 0
+    if (last && (seen === 'absent' || unreadable >= LOOKS)) return false
+    const rest = until - run.clock.now()
+    await sleep(run.clock, rest > 0 ? Math.min(5_000, rest) : 5_000, signal)
   }
 }

@@ -6,7 +6,7 @@ import { ERROR_CODES } from './errors.ts'
 import { Html, html, prose } from './html.ts'
 import { COMMON_CODES, componentId, componentSchemas, errorsOf, PARAMETERS, queryParameters, TAGS } from './openapi.ts'
 import type { AnswerSpec, HeaderSpec, Operation } from './operation.ts'
-import { OPERATIONS } from './operations.ts'
+import { DOCUMENTED } from './operations.ts'
 import { INTRODUCTION, type Prose, RECORDS_PROSE } from './prose.ts'
 
 /** A page and the policy that a browser should enforce on it. */
@@ -14,8 +14,6 @@ export interface DocsPage {
   readonly html: string
   readonly policy: string
 }
-
-const ALL = Object.entries(OPERATIONS) as [string, Operation][]
 
 /** The API for people, made from the table of operations. It needs nothing else, neither script nor network. */
 export function docsPage(version: string): DocsPage {
@@ -55,7 +53,15 @@ ${Object.entries(schemas).map(
 </html>
 `
   const policy = `default-src 'none'; style-src 'sha256-${style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
-  return { html: page.text, policy }
+  return { html: linked(page.text, Object.keys(schemas)), policy }
+}
+
+/** Where a schema is named, a click leads to it. */
+function linked(text: string, ids: readonly string[]): string {
+  const known = new Set(ids)
+  return text.replace(/<code>(\w+)<\/code>/g, (code, id: string) =>
+    known.has(id) ? `<a href="#schema-${id}">${code}</a>` : code,
+  )
 }
 
 function navigation(schemas: Readonly<Record<string, JsonObject>>): Html {
@@ -76,8 +82,8 @@ ${tag === 'Stream' ? RECORDS_PROSE.map(proseHtml) : html`<p>${prose(words)}</p>`
 ${operationsOf(tag).map(([id, operation]) => operationHtml(id, operation))}`
 }
 
-function operationsOf(tag: string): readonly [string, Operation][] {
-  return ALL.filter(([, operation]) => operation.tag === tag)
+function operationsOf(tag: string): readonly (readonly [string, Operation])[] {
+  return DOCUMENTED.filter(([, operation]) => operation.tag === tag)
 }
 
 const ACCESS = {

@@ -4,7 +4,8 @@ import { ApiError, errorBody, httpStatusOf } from './errors.ts'
 export function errorResponse(error: unknown): Response {
   const headers = new Headers({ 'content-type': 'application/json', 'cache-control': 'no-store' })
   if (error instanceof ApiError) {
-    const { allow } = error.details
+    const { allow, retryAfter } = error.details
+    if (typeof retryAfter === 'number') headers.set('retry-after', String(retryAfter))
     if (Array.isArray(allow)) headers.set('allow', allow.join(', '))
     if (error.code === 'upgrade-required') headers.set('upgrade', 'websocket')
   }

@@ -58,6 +58,7 @@ const TABLE = {
   'too-many-attempts': { status: 429, exitCode: 2, means: 'Too many wrong tokens came from this address.' },
   stopping: { status: 503, exitCode: 2, means: 'The process is ending; nothing that was asked took effect.' },
   'holder-gone': { status: 503, exitCode: 2, means: 'The process that holds the data folder does not answer.' },
+  'no-answer': { status: 503, exitCode: 2, means: 'The server cannot be reached, or does not answer.' },
   'data-folder-locked': { status: 503, exitCode: 2, means: 'Another process holds the data folder.' },
   'data-folder-read-only': { status: 503, exitCode: 2, means: 'The data folder cannot be written.' },
   'data-folder-full': { status: 503, exitCode: 2, means: 'The disk is full.' },

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Json, JsonObject } from '../domain/json.ts'
 import { ERROR_CODES, type ErrorCode } from './errors.ts'
 import type { AnswerSpec, HeaderSpec, Operation } from './operation.ts'
-import { OPERATIONS } from './operations.ts'
+import { DOCUMENTED } from './operations.ts'
 import { INTRODUCTION, RECORDS_PROSE, toMarkdown } from './prose.ts'
 import { components } from './schemas/component.ts'
 import { errorBody } from './schemas/errors.ts'
@@ -27,7 +27,7 @@ const FOLDER_CODES = Object.keys(ERROR_CODES).filter((code) => code.startsWith('
 /** The API as an OpenAPI 3.1 document; made from the table of operations and the schemas that check requests. */
 export function openApiDocument(version: string) {
   const paths: Record<string, Record<string, JsonObject>> = {}
-  for (const [id, operation] of Object.entries(OPERATIONS) as [string, Operation][]) {
+  for (const [id, operation] of DOCUMENTED) {
     paths[operation.path] = { ...paths[operation.path], [operation.method]: describeOperation(id, operation) }
   }
   return {
@@ -144,8 +144,8 @@ function describeParameters(operation: Operation): JsonObject[] {
   const inQuery = queryParameters(operation).map(({ schema, ...rest }) => ({
     ...rest,
     in: 'query',
-    // A list is one text with commas.
-    ...(schema['type'] === 'array' ? { style: 'form', explode: false } : {}),
+    // Where it is not said otherwise, a list is one text with commas.
+    ...(schema['type'] === 'array' ? { style: 'form', explode: operation.queryBy === 'handler' } : {}),
     schema,
   }))
   const headers: readonly [string, HeaderSpec][] = Object.entries(operation.headers ?? {})

@@ -31,6 +31,8 @@ export interface Operation {
   /** `anyone` needs no token. */
   readonly may: 'anyone' | 'watch' | 'command'
   readonly query?: z.ZodObject
+  /** `handler`: the query is only described here; lists are given by repeating a name. */
+  readonly queryBy?: 'handler'
   readonly headers?: Readonly<Record<string, HeaderSpec>>
   readonly body?: z.ZodType
   /** Of the body. */
@@ -45,7 +47,11 @@ export interface Operation {
 /** What a handler is asked: everything is checked. */
 export interface Asked<O extends Operation> {
   readonly params: Readonly<Record<ParamNames<O['path']>, string>>
-  readonly query: O extends { readonly query: z.ZodType<infer Query> } ? Query : undefined
+  readonly query: O extends { readonly queryBy: 'handler' }
+    ? undefined
+    : O extends { readonly query: z.ZodType<infer Query> }
+      ? Query
+      : undefined
   readonly body: O extends { readonly body: z.ZodType<infer Body> } ? Body : undefined
   readonly access: Access
   readonly request: Request

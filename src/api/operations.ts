@@ -1,5 +1,6 @@
 import { runCommand, taskCommand } from './commands.ts'
 import type { Operation } from './operation.ts'
+import { OUTSIDE_OPERATIONS } from './outside-operations.ts'
 import { resumeRequest, startRequest } from './requests.ts'
 import {
   logList,
@@ -12,17 +13,17 @@ import {
   workflowFiles,
 } from './schemas/answers.ts'
 import { backendsView } from './schemas/folder.ts'
-import { logsQuery, recordsQuery, removeQuery, runsQuery, tasksQuery } from './schemas/queries.ts'
+import { eventsQuery, logsQuery, recordsQuery, removeQuery, runsQuery, tasksQuery } from './schemas/queries.ts'
 import { commandReply } from './schemas/records.ts'
 import { runView, taskResult, taskView } from './schemas/views.ts'
-import { STREAM_PATH } from './stream-messages.ts'
+import { EVENTS_PATH, STREAM_PATH } from './stream-messages.ts'
 
 const LOCATION = { Location: 'Where the run is: `/v1/runs/{run}`.' }
 const ETAG = { ETag: 'Send it back as `If-None-Match`: what has not changed is answered with 304.' }
 const IF_NONE_MATCH = { 'If-None-Match': { description: 'An ETag that came before.' } }
 const NOT_MODIFIED = { description: 'It has not changed since that ETag.' }
 
-/** Every operation over HTTP. The routes, their checks, the OpenAPI document and the page are made from this table. */
+/** Every operation of the routes: they, their checks and the documentation are made from this table. */
 export const OPERATIONS = {
   startRun: {
     method: 'post',
@@ -224,11 +225,13 @@ export const OPERATIONS = {
   },
   followEvents: {
     method: 'get',
-    path: '/v1/events',
+    path: EVENTS_PATH,
     tag: 'Stream',
     summary: 'Follow records as server-sent events',
     description: 'The records of the stream for who can only read. The id of each event is a cursor.',
     may: 'watch',
+    query: eventsQuery,
+    queryBy: 'handler',
     headers: { 'Last-Event-ID': { description: 'The cursor to go on after; browsers send it by themselves.' } },
     answers: { 200: { description: 'Events without an end.', mediaType: 'text/event-stream' } },
     errors: ['usage', 'not-found'],
@@ -269,3 +272,9 @@ export const OPERATIONS = {
 } as const satisfies Readonly<Record<string, Operation>>
 
 export type OperationId = keyof typeof OPERATIONS
+
+/** Every operation over HTTP, as it is documented. */
+export const DOCUMENTED: readonly (readonly [id: string, operation: Operation])[] = [
+  ...Object.entries(OPERATIONS),
+  ...Object.entries(OUTSIDE_OPERATIONS),
+]

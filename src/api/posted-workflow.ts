@@ -1,22 +1,74 @@
-import { WorkflowError } from '../domain/errors.ts'
+import { type Problem, WorkflowError } from '../domain/errors.ts'
 import type { Workflow } from '../domain/workflow.ts'
-import { defineWorkflow, type WorkflowDefinition } from '../workflow/define.ts'
-import { loadWorkflow } from '../workflow/load.ts'
-import { type Locate, ProblemList } from '../workflow/problems.ts'
+import { checkWorkflow } from '../workflow/check.ts'
+import type { WorkflowDefinition } from '../workflow/define.ts'
+import { ProblemList } from '../workflow/problems.ts'
 import { readSource } from '../workflow/source.ts'
 
-const FILE = '<workflow>'
-const NOWHERE: Locate = () => ({ line: 0, column: 0 })
+/** What a workflow that has no file is called. */
+const POSTED = '<workflow>'
+/** A run of so many tasks is begun; checking more would keep everybody else waiting. */
+const MAX_TASKS = 10_000
+/** Who made more mistakes than this made one many times. */
+const MAX_PROBLEMS = 200
+
+/** Checks the text of a workflow file of this server. Throws WorkflowError; each mistake has its place. */
+export function readWorkflowText(file: string, text: string): Workflow {
+  return withFewProblems(() => checkFew(readText(file, text)))
+}
 
 /**
  * Checks a workflow that somebody sent: an object, or its YAML or JSON text. It may not name files of this machine. Throws
- * WorkflowError with every mistake; a text's have a line and a column.
+ * WorkflowError; a text's mistakes have a line and a column.
  */
 export function readPostedWorkflow(given: string | WorkflowDefinition): Workflow {
-  const workflow = typeof given === 'string' ? loadWorkflow({ file: FILE, text: given }) : defineWorkflow(given)
-  const foreign = workflow.tasks.some(({ images = [] }) => images.some(isFile))
-  if (foreign) refuseFiles(given)
-  return workflow
+  return withFewProblems(() => {
+    const read = typeof given === 'string' ? readText(POSTED, given) : readDefinition(given)
+    const workflow = checkFew(read)
+    refuseFiles(read)
+    return workflow
+  })
+}
+
+interface ReadWorkflow {
+  readonly value: unknown
+  readonly problems: ProblemList
+}
+
+function readText(file: string, text: string): ReadWorkflow {
+  const { value, problems: found, locate } = readSource({ file, text })
+  const problems = new ProblemList(file, locate)
+  for (const problem of found) problems.addFound(problem)
+  return { value, problems }
+}
+
+function readDefinition(value: WorkflowDefinition): ReadWorkflow {
+  return { value, problems: new ProblemList(POSTED, () => ({ line: 0, column: 0 })) }
+}
+
+function checkFew({ value, problems }: ReadWorkflow): Workflow {
+  const { tasks } = value as Partial<WorkflowDefinition>
+  const count = Object.keys(tasks ?? {}).length
+  if (count > MAX_TASKS) {
+    problems.add(['tasks'], `has ${count} tasks; a server takes at most ${MAX_TASKS}`)
+    problems.throwIfAny()
+  }
+  return checkWorkflow(value, problems)
+}
+
+function refuseFiles({ value, problems }: ReadWorkflow): void {
+  // It was checked: this is what it is.
+  const { defaults, tasks } = value as WorkflowDefinition
+  const note = (path: readonly string[], images: readonly string[] = []) => {
+    for (const [index, image] of images.entries()) {
+      if (isFile(image)) {
+        problems.add([...path, 'images', index], 'is a file; a workflow that is sent may only hold data URIs')
+      }
+    }
+  }
+  note(['defaults'], defaults?.images)
+  for (const [id, task] of Object.entries(tasks)) note(['tasks', id], task.images)
+  problems.throwIfAny()
 }
 
 /** As a backend sees it: what is no data URI is read from the disk. */
@@ -24,20 +76,18 @@ function isFile(image: string): boolean {
   return !/^data:/i.test(image)
 }
 
-function refuseFiles(given: string | WorkflowDefinition): never {
-  const { value, locate } =
-    typeof given === 'string' ? readSource({ file: FILE, text: given }) : { value: given, locate: NOWHERE }
-  const problems = new ProblemList(FILE, locate)
-  // It was checked: these are what the schema says they are.
-  const { defaults, tasks } = value as unknown as WorkflowDefinition
-  const note = (path: readonly string[], images: readonly string[] | undefined) => {
-    for (const [index, image] of (images ?? []).entries()) {
-      if (isFile(image))
-        problems.add([...path, 'images', index], 'is a file; a workflow that is sent may only hold data URIs')
+function withFewProblems<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof WorkflowError) || error.problems.length <= MAX_PROBLEMS) throw error
+    const rest = error.problems.length - MAX_PROBLEMS
+    const more: Problem = {
+      file: error.problems[0]?.file ?? POSTED,
+      line: 0,
+      column: 0,
+      message: `and ${rest} mistakes more`,
     }
+    throw new WorkflowError([...error.problems.slice(0, MAX_PROBLEMS), more])
   }
-  note(['defaults'], defaults?.images)
-  for (const [id, task] of Object.entries(tasks)) note(['tasks', id], task.images)
-  problems.throwIfAny()
-  throw new WorkflowError([{ file: FILE, line: 0, column: 0, message: 'names image files' }])
 }

@@ -68,4 +68,9 @@ export const RECORDS_PROSE: readonly Prose[] = [
       'The same records are server-sent events at `/v1/events`: the id of each event is a cursor, so a browser that ' +
       'reconnects with `Last-Event-ID` misses none.',
   },
+  {
+    text:
+      'Where a token is needed, a browser asks for a ticket first (`POST /v1/tickets`). It offers the ticket as a second ' +
+      'subprotocol, `troupe.ticket.TICKET`, or gives it as `/v1/events?ticket=TICKET`.',
+  },
 ]

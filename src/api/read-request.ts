@@ -23,7 +23,7 @@ export async function readRequest(
   const access = c.env?.access ?? OWNER
   if (operation.may === 'command') demandCommand(access)
   const params = readParams(c.req.param())
-  const query = operation.query && readQuery(operation.query, c.req.url)
+  const query = operation.query && operation.queryBy === undefined ? readQuery(operation.query, c.req.url) : undefined
   const body = operation.body && (await readBody(c.req.raw, operation.body, options))
   // Each handler knows its own types; the table says that they are these.
   return { params, query, body, access, request: c.req.raw } as Asked<Operation>

@@ -5,6 +5,7 @@ import type { FrameForm } from './frame-form.ts'
 import { History } from './history.ts'
 import { RecordBatch } from './record-batch.ts'
 import { endsRun, type RunPlace, RunPlaces } from './run-places.ts'
+import { RunStates } from './run-states.ts'
 import type { Served } from './run-views.ts'
 import type { Selection } from './selection.ts'
 
@@ -48,6 +49,7 @@ interface Channel {
  */
 export class RecordHub {
   readonly places: RunPlaces
+  readonly states: RunStates
   readonly history: History
   /** Records that were given to listeners. */
   sent = 0
@@ -66,6 +68,7 @@ export class RecordHub {
     this.#served = served
     this.#options = options
     this.places = new RunPlaces(served.views)
+    this.states = new RunStates(served.views, this.places)
     this.history = new History(served.orchestrator)
   }
 
@@ -82,17 +85,22 @@ export class RecordHub {
     this.#pending = []
     this.#rest()
     this.places.clear()
+    this.states.clear()
   }
 
-  /** Tells a listener of everything after `after` from here on. It has all that was announced of its runs. Gives its cursor. */
+  /** Tells a listener of everything after `after` from here on. It has, or needs not, all that was announced of its runs. Gives its cursor. */
   join(listener: LiveListener, after: ReadonlyMap<string, number>, ended: ReadonlySet<string>): string {
     const { selection } = listener
-    const ahead = new Map<string, number>()
     for (const [run, seq] of after) {
       // Nothing more is announced of a run that has ended, and a cursor of all runs need not name it.
-      if (!selection.runs && ended.has(run) && !this.places.get(run) && !this.places.isNewest(run)) continue
-      const place = this.places.get(run) ?? this.places.put(run, seq, ended.has(run))
-      if (seq > place.sent) ahead.set(run, seq)
+      const isNeeded = selection.runs || !ended.has(run) || this.places.isNewest(run)
+      if (isNeeded && !this.places.get(run)) this.places.put(run, seq, ended.has(run))
+    }
+    const ahead = new Map<string, number>()
+    for (const run of selection.runs ?? this.places.runs()) {
+      const place = this.places.get(run)
+      const seq = Math.max(after.get(run) ?? 0, place?.announced ?? 0)
+      if (place && seq > place.sent) ahead.set(run, seq)
     }
     const channel = this.#channels.get(selection.key) ?? this.#open(selection)
     channel.members.set(listener, { listener, ahead: ahead.size > 0 ? ahead : undefined })

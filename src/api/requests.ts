@@ -15,7 +15,10 @@ const definition = z
   .custom<WorkflowDefinition>((value) => jsonObject.safeParse(value).success)
   .meta({ $ref: '#/components/schemas/WorkflowDefinition' })
 
-const inputs = jsonObject.describe('By the names that the workflow declares.')
+const MAX_INPUTS = 1000
+const inputs = jsonObject
+  .refine((given) => Object.keys(given).length <= MAX_INPUTS, { error: `may be at most ${MAX_INPUTS}` })
+  .meta({ type: 'object', description: 'By the names that the workflow declares.' })
 
 /** Body of `POST /v1/runs`. */
 export const startRequest = z

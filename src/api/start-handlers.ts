@@ -2,9 +2,8 @@ import type { JsonObject } from '../domain/json.ts'
 import type { RunSettings } from '../domain/orchestration.ts'
 import type { Workflow } from '../domain/workflow.ts'
 import { parseInputs } from '../workflow/inputs.ts'
-import { loadWorkflow } from '../workflow/load.ts'
 import { createKeyedStarts, type KeyedRun, startKeyOf } from './idempotency.ts'
-import { readPostedWorkflow } from './posted-workflow.ts'
+import { readPostedWorkflow, readWorkflowText } from './posted-workflow.ts'
 import type { ResolvedStart, StartRequest } from './requests.ts'
 import type { Handlers, RoutesOptions } from './routes-options.ts'
 import { openWorkflowFolder } from './workflow-folder.ts'
@@ -18,8 +17,7 @@ export function startHandlers(options: RoutesOptions): Handlers<'startRun' | 're
   const resolve = async (asked: StartRequest | ResolvedStart): Promise<PreparedStart> => {
     if ('resolved' in asked) return { ...asked, workflow: asked.resolved }
     const { workflow: posted, file = '', inputs = {}, settings = {} } = asked
-    const workflow =
-      posted === undefined ? loadWorkflow({ file, text: await folder.read(file) }) : readPostedWorkflow(posted)
+    const workflow = posted === undefined ? readWorkflowText(file, await folder.read(file)) : readPostedWorkflow(posted)
     return { workflow, inputs: parseInputs(workflow, present(inputs)), settings }
   }
 

@@ -16,10 +16,10 @@ export interface SubscriptionStart {
   /** The last seq of runs that nobody carries, where it was looked up. */
   readonly last: Map<string, number>
   readonly ended: Set<string>
-  /** Runs that are known and have no place in it: they had ended and were seen whole, or cannot be read. */
+  /** Runs that are known and have no part in it: they had ended and were seen whole, or cannot be read. */
   readonly without: Set<string>
-  /** Why records that were asked for cannot be had: whole sentences. */
-  readonly missing: string[]
+  /** Runs that cannot be gone on with, and why: whole sentences. */
+  readonly leftOut: Map<string, string>
   /** Of `*`: the newest run that was seen before. */
   readonly newest: string
 }
@@ -41,20 +41,23 @@ export function startOf(
 
 async function startOfSome({ views }: Served, hub: RecordHub, runs: readonly string[], from: After) {
   const start = emptyStart('')
+  let readable = 0
   for (const run of runs) {
     const known = typeof from === 'string' ? undefined : from.seqs.get(run)
-    const view = views.carried(run) ?? (await readUnlessGone(views, run, known !== undefined && runs.length > 1))
+    const mayBeGone = typeof from !== 'string' && runs.length > 1
+    const view = views.carried(run) ?? (await readUnlessGone(views, run, mayBeGone))
     if (!view) {
-      start.missing.push(`${run} was removed.`)
-      start.without.add(run)
+      // A cursor that does not name it was made when it had gone already.
+      if (known !== undefined) placeGone(start, hub, run, known)
       continue
     }
+    readable++
     // What is carried is followed from here on.
     if (!hub.places.locate(run)) start.last.set(run, view.seq)
     if (isFinalState(view.status)) start.ended.add(run)
     placeAt(start, run, from === 'now' ? view.seq : (known ?? 0), view.seq)
   }
-  if (start.after.size === 0) throw new NotFoundError(`Each of ${runs.length} runs`, 'They were removed.')
+  if (readable === 0) throw new NotFoundError(`Each of ${runs.length} runs`, 'They were removed.')
   return start
 }
 
@@ -64,12 +67,11 @@ async function startOfAll({ orchestrator, views }: Served, hub: RecordHub, from:
   const seen = typeof from === 'string' ? undefined : from
   const start = emptyStart(from === 'now' ? newest : (seen?.newest ?? ''))
   const known = new Set(rows.map(({ run }) => run))
-  for (const run of hub.places.runs()) if (!known.has(run)) start.without.add(run)
-  for (const [run, seq] of seen?.seqs ?? []) {
+  for (const run of hub.places.runs()) {
     const place = hub.places.get(run)
-    const nothingMissed = place?.ended === true && seq >= place.announced
-    if (!known.has(run) && !nothingMissed) start.missing.push(`${run} was removed.`)
+    if (place && !known.has(run)) start.after.set(run, place.announced)
   }
+  for (const [run, seq] of seen?.seqs ?? []) if (!known.has(run)) placeGone(start, hub, run, seq)
   for (const { run, status } of rows) {
     const ended = isFinalState(status)
     if (ended) start.ended.add(run)
@@ -82,6 +84,13 @@ async function startOfAll({ orchestrator, views }: Served, hub: RecordHub, from:
   return start
 }
 
+/** A run that was removed: what was not seen of it is left out. */
+function placeGone(start: SubscriptionStart, hub: RecordHub, run: string, seq: number): void {
+  const place = hub.places.get(run)
+  start.after.set(run, seq)
+  if (!place || seq < place.announced) start.leftOut.set(run, `${run} was removed.`)
+}
+
 /** A run that nobody carries says nothing; what it says once it is carried is new. */
 async function placeNow(start: SubscriptionStart, views: Served['views'], hub: RecordHub, run: string): Promise<void> {
   const place = hub.places.locate(run)
@@ -92,13 +101,14 @@ async function placeNow(start: SubscriptionStart, views: Served['views'], hub: R
 }
 
 function placeAt(start: SubscriptionStart, run: string, after: number, last: number | undefined): void {
-  const stored = last ?? after
-  if (after > stored) start.missing.push(`The records of ${run} up to ${after} are no longer stored.`)
-  start.after.set(run, Math.min(after, stored))
+  start.after.set(run, after)
+  if (last !== undefined && after > last) {
+    start.leftOut.set(run, `${run} has no record ${after} any more.`)
+  }
 }
 
 function emptyStart(newest: string): SubscriptionStart {
-  return { after: new Map(), last: new Map(), ended: new Set(), without: new Set(), missing: [], newest }
+  return { after: new Map(), last: new Map(), ended: new Set(), without: new Set(), leftOut: new Map(), newest }
 }
 
 async function readUnlessGone(views: Served['views'], run: string, mayBeGone: boolean) {

@@ -6,6 +6,7 @@ import type { HistoryPage } from './history.ts'
 import type { Outlet } from './outlet.ts'
 import type { LiveListener, RecordHub } from './record-hub.ts'
 import { instantOf } from './run-places.ts'
+import type { RunState } from './run-states.ts'
 import type { Served } from './run-views.ts'
 import type { Selection } from './selection.ts'
 import { type After, type SubscriptionStart, startOf } from './subscription-start.ts'
@@ -42,9 +43,8 @@ export class Subscription implements LiveListener {
   #last = new Map<string, number>()
   #ended: ReadonlySet<string> = new Set()
   #without: ReadonlySet<string> = new Set()
-  #missing: string[] = []
-  /** Runs that could not be read on; until the state was sent, a cursor names how far they were. */
-  readonly #leftOut = new Set<string>()
+  /** Runs that cannot be gone on with, and why; until the state was sent, a cursor names how far they were. */
+  #leftOut = new Map<string, string>()
   #trouble: unknown
   /** Of `*`: no run newer than this was begun with. */
   #newest = ''
@@ -99,7 +99,7 @@ export class Subscription implements LiveListener {
     this.#last = start.last
     this.#ended = start.ended
     this.#without = start.without
-    this.#missing = start.missing
+    this.#leftOut = start.leftOut
     this.#newest = start.newest
     void this.#attempt(() => this.#catchUp())
   }
@@ -123,17 +123,26 @@ export class Subscription implements LiveListener {
       await outlet.inTurn(() => this.#readPage(next))
       if (this.#stopped || outlet.closed) return
     }
-    if (this.#missing.length > 0) return this.#resync(this.#missing.splice(0).join(' '))
-    this.#goLive()
+    if (this.#leftOut.size > 0) return this.#resync([...this.#leftOut.values()].join(' '))
+    this.#sayCaughtUp(this.#goLive(this.#after))
   }
 
-  #goLive(): void {
-    const { hub, outlet } = this.#options
-    const cursor = hub.join(this, this.#after, this.#ended)
+  /** From here on the hub brings what there is; gives the cursor. */
+  #goLive(after: ReadonlyMap<string, number>): string {
+    const cursor = this.#options.hub.join(this, after, this.#ended)
+    // The hub knows by now whatever else is needed, once for all clients.
     this.#after = new Map()
+    this.#last = new Map()
+    this.#ended = new Set()
+    this.#without = new Set()
+    this.#leftOut = new Map()
+    return cursor
+  }
+
+  #sayCaughtUp(cursor: string): void {
     if (this.#caughtUp) return
     this.#caughtUp = true
-    outlet.push(this.form.caughtUp(cursor))
+    this.#options.outlet.push(this.form.caughtUp(cursor))
   }
 
   /** A run of which something is missing: the oldest, so that a cursor need not name all those after it. */
@@ -203,8 +212,7 @@ export class Subscription implements LiveListener {
 
   /** The others go on; at the end the state stands for what this one has. */
   #leaveOut(run: string, why: string): void {
-    this.#missing.push(`${run} ${why}`)
-    this.#leftOut.add(run)
+    this.#leftOut.set(run, `${run} ${why}`)
   }
 
   #cursor(): string {
@@ -230,27 +238,36 @@ export class Subscription implements LiveListener {
   /** Sends how things stand, and goes on live from exactly there. */
   #resync(reason: string): Promise<void> {
     return this.#options.outlet.inTurn(async () => {
-      const read = await this.#readOthers()
+      // Nothing may happen between the states that are sent and the joining; what has to be read is read before.
+      let states = this.#states(new Map())
+      if (states.others.length > 0) states = this.#states(await this.#read(states.others))
       if (this.#stopped) return
-      const { hub, outlet, onResync } = this.#options
-      const { views } = this.#options.served
-      const texts: string[] = []
-      this.#after = new Map([...this.#after].filter(([run]) => !this.selection.runs && this.#isOfNewestInstant(run)))
-      for (const run of this.#runsOfState()) {
-        const view = views.carried(run) ?? read.get(run)
-        if (!view || view.seq < (hub.places.get(run)?.announced ?? 0)) continue
-        this.#after.set(run, view.seq)
-        texts.push(JSON.stringify(view))
-      }
+      const { after, texts } = states
       if (this.selection.runs && texts.length === 0) throw this.#trouble ?? noneLeft(this.selection.runs)
-      this.#leftOut.clear()
-      const cursor = hub.join(this, this.#after, this.#ended)
+      const { outlet, onResync } = this.#options
+      const cursor = this.#goLive(after)
       outlet.push(this.form.resync(reason, cursor, `{"runs":[${texts.join(',')}]}`))
       onResync()
-      if (this.#caughtUp) return
-      this.#caughtUp = true
-      outlet.push(this.form.caughtUp(cursor))
+      this.#sayCaughtUp(cursor)
     })
+  }
+
+  /** The states of its runs, and which runs nobody carries and were not `read` either. */
+  #states(read: ReadonlyMap<string, RunState>) {
+    const { hub } = this.#options
+    const after = new Map<string, number>()
+    const texts: string[] = []
+    const others: string[] = []
+    for (const run of this.#runsOfState()) {
+      const state = hub.states.now(run) ?? read.get(run)
+      if (!state) others.push(run)
+      // It was carried, went on and was removed after it was read.
+      else if (state.seq >= (hub.places.get(run)?.announced ?? 0)) {
+        after.set(run, state.seq)
+        texts.push(state.text)
+      }
+    }
+    return { after, texts, others }
   }
 
   #runsOfState(): readonly string[] {
@@ -259,15 +276,13 @@ export class Subscription implements LiveListener {
     return rows.filter(({ status }) => !isFinalState(status)).map(({ run }) => run)
   }
 
-  async #readOthers() {
-    const { views } = this.#options.served
-    const read = new Map<string, Awaited<ReturnType<typeof views.read>>>()
-    for (const run of this.#runsOfState()) {
-      if (views.carried(run)) continue
-      const view = await views.read(run).catch(() => undefined)
-      if (view) read.set(run, view)
+  async #read(runs: readonly string[]): Promise<ReadonlyMap<string, RunState>> {
+    const states = new Map<string, RunState>()
+    for (const run of runs) {
+      const view = await this.#options.served.views.read(run).catch(() => undefined)
+      if (view) states.set(run, { seq: view.seq, text: JSON.stringify(view) })
     }
-    return read
+    return states
   }
 }
 

@@ -135,7 +135,9 @@ async function finish({ views }: FolderHold, pursuit: Pursuit, outcome: RunOutco
 
 /** Says why the process does not end although what it was started for has. */
 function sayWhatIsLeft({ views, admission }: FolderHold, { progress, output }: Pursuit): void {
-  const isOther = (run: string) => !progress.runs().includes(run) && !isFinalState(views.carried(run)?.status ?? '')
+  // What is not in memory any more ended long ago.
+  const isOther = (run: string) =>
+    !progress.runs().includes(run) && !isFinalState(views.carried(run)?.status ?? 'completed')
   const others = admission.carried().filter(isOther)
   if (progress.unfinished().length > 0 || others.length === 0) return
   output.note(`This process goes on for what else was begun through it: ${others.join(', ')}.`)

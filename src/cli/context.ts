@@ -9,6 +9,8 @@ export interface Output {
   /** Calls back once what was written so far was taken. */
   onceDrained(fn: () => void): void
   readonly isTerminal: boolean
+  /** Nobody takes what is written any more. */
+  readonly gone: boolean
   readonly columns: number
   readonly rows: number
 }
@@ -41,6 +43,8 @@ export interface CliContext {
   /** A client of the living holder of a folder; undefined when nobody holds it. */
   findHolder(dataDir: string): Promise<ControlClient | undefined>
   openReader(dataDir: string): Promise<DataFolderReader>
+  /** A text that changes whenever runs, or records of the runs named, are added to a folder. */
+  stampOf(dataDir: string, runs: readonly string[]): Promise<string>
 }
 
 /** Lines that are drawn over again. */

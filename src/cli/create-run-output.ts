@@ -7,7 +7,8 @@ import type { RunOutput } from './run-output.ts'
 /** What a run's output is made for. */
 export interface RunOutputOptions {
   readonly json: boolean
-  readonly dataDir: string
+  /** Undefined where the runs are elsewhere: then nothing is said of what to type next. */
+  readonly dataDir: string | undefined
 }
 
 /** JSON lines where asked for, a live tree on a terminal, plain lines elsewhere. */

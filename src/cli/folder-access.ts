@@ -1,17 +1,18 @@
 import { stat } from 'node:fs/promises'
 import { DataFolderError, NotFoundError, UsageError } from '../domain/errors.ts'
 import { isRunId, parseTaskId } from '../domain/ids.ts'
-import type { DataFolderReader } from '../domain/orchestration.ts'
 import type { RunSummary } from '../domain/views.ts'
 import { toDataFolderError } from '../host/folder-trouble.ts'
 import type { CliContext } from './context.ts'
+import { dataDirOf } from './data-dir.ts'
 import { mayTryAgain } from './pursue-runs.ts'
+import { openServer, type RunSource } from './run-source.ts'
 
 /** Reads a folder through its holder where there is one, else from the disk. Takes no lock and changes nothing. */
 export async function readFolder<T>(
   context: CliContext,
   dataDir: string,
-  read: (source: FolderSource) => Promise<T>,
+  read: (source: RunSource) => Promise<T>,
 ): Promise<T> {
   const holder = await context.findHolder(dataDir)
   if (holder) {
@@ -25,8 +26,15 @@ export async function readFolder<T>(
   return read(await context.openReader(dataDir))
 }
 
-/** What can be read of a folder, whoever tells it. */
-export type FolderSource = Pick<DataFolderReader, 'runs' | 'view' | 'result'>
+/** The same, or with `--url` of a server elsewhere. */
+export async function readPlace<T>(
+  context: CliContext,
+  flags: { readonly url?: string; readonly dataDir?: string },
+  read: (source: RunSource) => Promise<T>,
+): Promise<T> {
+  if (flags.url === undefined) return readFolder(context, dataDirOf(flags, context.env), read)
+  return read(await openServer(flags.url, context))
+}
 
 /** The run that a person named: its id, or `last`. Throws NotFoundError. */
 export async function resolveRun(

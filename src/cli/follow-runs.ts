@@ -1,9 +1,9 @@
 import type { ControlClient } from '../client/control-client.ts'
 import type { RunRecord } from '../domain/record.ts'
-import type { RunView } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
 import type { Pursuit } from './pursuit.ts'
 import { untilStopped } from './stop-request.ts'
+import { openViewCache, type ViewCache } from './view-cache.ts'
 
 /**
  * Sees the runs of a pursuit through the process that holds the folder. A wished stop only detaches. Throws HolderGoneError, or
@@ -15,7 +15,7 @@ export async function followRuns(client: ControlClient, pursuit: Pursuit): Promi
   if (stop.signal.aborted) return
   await beginRuns(client, pursuit, holder.pid)
   const runs = progress.unfinished()
-  const views = await openViewCache(client, runs)
+  const views = await openViewCache(() => Promise.all(runs.map((run) => client.view(run))))
   pursuit.watch(views.read)
   const gone = new AbortController()
   try {
@@ -67,41 +67,4 @@ async function followRun(
   if (stop.signal.aborted) return
   progress.finish(run, outcome.exitCode)
   output.finished(view, outcome)
-}
-
-/** The newest views, fetched only when somebody looks and something has happened. */
-interface ViewCache {
-  readonly read: () => readonly RunView[]
-  readonly outdate: () => void
-  readonly refresh: () => Promise<void>
-}
-
-async function openViewCache(client: ControlClient, runs: readonly string[]): Promise<ViewCache> {
-  const fetch = () => Promise.all(runs.map((run) => client.view(run)))
-  let views = await fetch()
-  let outdated = false
-  let asking: Promise<void> | undefined
-  const ask = async () => {
-    outdated = false
-    try {
-      views = await fetch()
-    } catch {
-      // The stream tells that the holder is gone.
-    }
-    asking = undefined
-  }
-  const refresh = () => {
-    asking ??= ask()
-    return asking
-  }
-  return {
-    read() {
-      if (outdated) void refresh()
-      return views
-    },
-    outdate() {
-      outdated = true
-    },
-    refresh,
-  }
 }

@@ -9,7 +9,7 @@ import { renderTree } from './tree.ts'
 const REDRAW_MS = 100
 
 /** A tree that is drawn over again; what stays is written above it. */
-export function createLiveOutput(context: CliContext, screen: Screen, dataDir: string): RunOutput {
+export function createLiveOutput(context: CliContext, screen: Screen, dataDir: string | undefined): RunOutput {
   const { stdout, env } = context
   const paint = paintFor(true, env)
   const finished = new Set<string>()

@@ -6,7 +6,7 @@ import { renderSummary } from './summary.ts'
 import { escapeLine, escapeText } from './terminal-text.ts'
 
 /** A line a record, for logs and pipes. */
-export function createPlainOutput({ stdout, env, now }: CliContext, dataDir: string): RunOutput {
+export function createPlainOutput({ stdout, env, now }: CliContext, dataDir: string | undefined): RunOutput {
   let several = false
   const say = (text: string) => void stdout.write(`${text}\n`)
   return {

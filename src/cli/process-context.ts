@@ -31,6 +31,7 @@ export function createProcessContext(): CliContext {
     },
     findHolder: async (dataDir) => (await import('./find-holder.ts')).findHolder(dataDir),
     openReader: async (dataDir) => (await import('../data-folder-reader.ts')).openDataFolderReader(dataDir),
+    stampOf: async (dataDir, runs) => (await import('./journal-stamp.ts')).journalStamp(dataDir, runs),
   }
 }
 
@@ -52,6 +53,9 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     write: (text) => broken || stream.write(text),
     onceDrained: (fn) => void stream.once('drain', fn),
     isTerminal: stream.isTTY === true,
+    get gone() {
+      return broken
+    },
     get columns() {
       return stream.columns || 80
     },

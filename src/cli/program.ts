@@ -72,11 +72,18 @@ function addRunCommands(program: Command, context: CliContext, run: Runner): voi
 }
 
 function addReadingCommands(program: Command, context: CliContext, run: Runner): void {
-  withJson(withDataDir(program.command('runs').description('list the runs'))).action(
+  withUrl(withJson(withDataDir(program.command('runs').description('list the runs')))).action(
     run(async (flags) => (await import('./runs.ts')).runsCommand(context, flags)),
   )
-  withJson(withDataDir(program.command('show <run>').description('how a run stands, and why it waits'))).action(
-    run(async (name: string, flags) => (await import('./show.ts')).showCommand(context, name, flags)),
+  withUrl(
+    withJson(withDataDir(program.command('show <run>').description('how a run stands, and why it waits'))),
+  ).action(run(async (name: string, flags) => (await import('./show.ts')).showCommand(context, name, flags)))
+  const watch = program
+    .command('watch [run]')
+    .description('watch a run (its id, or last) until it ends, or all runs; changes nothing')
+    .option('--from-start', 'show what has happened already, too')
+  withUrl(withJson(withDataDir(watch), 'records as JSON lines, a result line last')).action(
+    run(async (name: string | undefined, flags) => (await import('./watch.ts')).watchCommand(context, name, flags)),
   )
   withJson(withDataDir(program.command('logs <run> <task>').description("the log of a task's agent run"))).action(
     run(async (name: string, task: string, flags) =>
@@ -190,6 +197,10 @@ function withDataDir(command: Command): Command {
 
 function withJson(command: Command, what = 'as JSON'): Command {
   return command.option('--json', what)
+}
+
+function withUrl(command: Command): Command {
+  return command.option('--url <url>', 'a server elsewhere, as in http://host:4600 (its token: TROUPE_TOKEN)')
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

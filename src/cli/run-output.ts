@@ -4,8 +4,8 @@ import type { RunView } from '../domain/views.ts'
 
 /** How the runs of one command are shown while they go on. */
 export interface RunOutput {
-  /** Called once, when the runs are durable. */
-  begun(views: readonly RunView[], verb: 'started' | 'resumed'): void
+  /** Called once, when the runs are there. */
+  begun(views: readonly RunView[], verb: 'started' | 'resumed' | 'watched'): void
   /** Each record once, in order per run. A promise asks for patience: the reader of the output is slow. */
   records(run: string, records: readonly RunRecord[]): Promise<void> | undefined
   /** From where the newest views can be read at any time. */

@@ -2,7 +2,7 @@ import type { RunSummary } from '../domain/views.ts'
 import { paintFor } from './colours.ts'
 import type { CliContext } from './context.ts'
 import { dataDirOf } from './data-dir.ts'
-import { readFolder } from './folder-access.ts'
+import { readPlace } from './folder-access.ts'
 import { glyphOf, styleOf } from './state-style.ts'
 import { renderTable } from './table.ts'
 import { escapeLine, formatElapsed } from './terminal-text.ts'
@@ -10,16 +10,15 @@ import { escapeLine, formatElapsed } from './terminal-text.ts'
 /** Lists the runs of the data folder, oldest first; needs no lock. */
 export async function runsCommand(
   context: CliContext,
-  flags: { readonly json?: boolean; readonly dataDir?: string },
+  flags: { readonly json?: boolean; readonly url?: string; readonly dataDir?: string },
 ): Promise<number> {
   const { stdout, env } = context
-  const dataDir = dataDirOf(flags, env)
-  const listed = await readFolder(context, dataDir, async (source) => source.runs())
+  const listed = await readPlace(context, flags, async (source) => source.runs())
   const runs = [...listed].sort((a, b) => (a.run < b.run ? -1 : 1))
   if (flags.json === true) {
     stdout.write(runs.map((run) => `${JSON.stringify(run)}\n`).join(''))
   } else if (runs.length === 0) {
-    stdout.write(`No runs in ${dataDir} yet.\n`)
+    stdout.write(`No runs in ${flags.url ?? dataDirOf(flags, env)} yet.\n`)
   } else {
     const frame = {
       width: stdout.isTerminal ? stdout.columns : Number.POSITIVE_INFINITY,

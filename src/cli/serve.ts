@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
-import type { TimerHandle } from '../domain/clock.ts'
+import type { Clock, TimerHandle } from '../domain/clock.ts'
 import { UsageError } from '../domain/errors.ts'
 import type { FolderHold } from '../hold-folder.ts'
 import { realClock } from '../host/clock.ts'
@@ -21,19 +21,19 @@ const HARD_LIMIT_MS = 9000
  * Holds a data folder and serves its runs until a signal; that is its ordinary end. Throws UsageError and DataFolderError when it
  * cannot begin.
  */
-export async function serveCommand(context: CliContext, flags: ServeFlags): Promise<number> {
+export async function serveCommand(context: CliContext, flags: ServeFlags, clock: Clock = realClock): Promise<number> {
   const { serve: config } = await readConfigFile(context.cwd)
   const settings = readServeSettings(flags, config, context)
   await demandFolder(settings.workflows)
   const stop = listenForStop(context)
   const log = createLog({
     level: settings.logLevel,
-    secrets: settings.tokens.map(({ token }) => token),
+    secrets: [...settings.tokens.map(({ token }) => token), context.env['CODEGEN_API_TOKEN'] ?? ''],
     ...(context.logLine === undefined ? {} : { write: context.logLine }),
   })
   try {
     const hold = await context.takeFolder(dataDirOf(flags, context.env), { intents: 'open' })
-    await serveHold(context, hold, { settings, resume: flags.resume, log, stop })
+    await serveHold(context, hold, { settings, resume: flags.resume, log, stop, clock })
     return 0
   } finally {
     stop.dispose()
@@ -45,10 +45,11 @@ interface Serving {
   readonly resume: boolean
   readonly log: Log
   readonly stop: StopRequest
+  readonly clock: Clock
 }
 
 async function serveHold(context: CliContext, hold: FolderHold, serving: Serving): Promise<void> {
-  const { settings, log, stop } = serving
+  const { settings, log, stop, clock } = serving
   const { orchestrator, admission, views } = hold
   let restored: () => void = () => undefined
   const ready = new Promise<void>((resolve) => {
@@ -59,16 +60,18 @@ async function serveHold(context: CliContext, hold: FolderHold, serving: Serving
   let limit: TimerHandle | undefined
   try {
     // The port is taken first: nothing is begun by a server that cannot be reached.
-    server = await startServer(orchestrator, { ...settings, log, ready, admission, views })
-    const resumed = serving.resume ? await untilStopped(resumeAll(hold, log), stop) : []
+    server = await startServer(orchestrator, { ...settings, log, clock, ready, admission, views })
+    const runs = serving.resume
+      ? await untilStopped(resumeAll(hold, log), stop)
+      : { resumed: [], left: unfinished(hold) }
     restored()
-    if (resumed && !stop.signal.aborted) {
-      if (settings.retain) retention = createRetention({ orchestrator, clock: realClock, log, ...settings.retain })
-      say(context, server, settings, resumed)
+    if (runs && !stop.signal.aborted) {
+      if (settings.retain) retention = createRetention({ orchestrator, clock, log, ...settings.retain })
+      say(context, server, settings, runs)
       await once(stop.signal, 'abort')
     }
     log.info({}, 'Stopping: no run is begun any more; agents that run go on at their backend.')
-    limit = realClock.setTimeout(() => context.exitNow(0), HARD_LIMIT_MS)
+    limit = clock.setTimeout(() => context.exitNow(0), HARD_LIMIT_MS)
     server.drain()
     await orchestrator
       .checkpoint()
@@ -78,29 +81,39 @@ async function serveHold(context: CliContext, hold: FolderHold, serving: Serving
     restored()
     await server?.close()
     await hold.close()
-    if (limit !== undefined) realClock.clearTimeout(limit)
+    if (limit !== undefined) clock.clearTimeout(limit)
   }
 }
 
+/** The runs that had not ended when the server came. */
+interface Unfinished {
+  readonly resumed: readonly string[]
+  readonly left: readonly string[]
+}
+
 /** Each run that can be restored goes on; of the others the log says why not. */
-async function resumeAll({ orchestrator, admission }: FolderHold, log: Log): Promise<readonly string[]> {
+async function resumeAll(hold: FolderHold, log: Log): Promise<Unfinished> {
+  const { orchestrator, admission } = hold
   const resumed = new Set(await admission.admit(() => orchestrator.resume()).catch(() => []))
-  const left = orchestrator.runs().filter(({ run, status }) => !isFinalState(status) && !resumed.has(run))
-  for (const { run } of left) {
+  for (const run of unfinished(hold).filter((run) => !resumed.has(run))) {
     try {
       for (const again of await admission.admit(() => orchestrator.resume(run))) resumed.add(again)
     } catch (error) {
       log.error({ run, err: error }, 'A run could not be restored; the others go on.')
     }
   }
-  return [...resumed]
+  return { resumed: [...resumed], left: unfinished(hold).filter((run) => !resumed.has(run)) }
+}
+
+function unfinished({ orchestrator }: FolderHold): readonly string[] {
+  return orchestrator.runs().flatMap(({ run, status }) => (isFinalState(status) ? [] : [run]))
 }
 
 function say(
   { stdout, env }: CliContext,
   { url }: StartedServer,
   { inspect, tokens }: ServeSettings,
-  resumed: readonly string[],
+  { resumed, left }: Unfinished,
 ): void {
   const standIn = !env['CODEGEN_API_TOKEN'] && !env['CODEGEN_API_BASE_URL']
   const lines = [
@@ -112,7 +125,9 @@ function say(
     ...(standIn
       ? ['Codegen is played by the stand-in: neither CODEGEN_API_TOKEN nor CODEGEN_API_BASE_URL is set.']
       : []),
-    resumed.length === 0 ? 'No run was unfinished.' : `Resumed: ${resumed.join(', ')}`,
+    ...(resumed.length > 0 ? [`Resumed: ${resumed.join(', ')}`] : []),
+    ...(left.length > 0 ? [`Not resumed: ${left.join(', ')}`] : []),
+    ...(resumed.length + left.length === 0 ? ['No run was unfinished.'] : []),
   ]
   stdout.write(`${lines.join('\n')}\n`)
 }

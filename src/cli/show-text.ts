@@ -27,7 +27,7 @@ export function renderShow(view: RunView, frame: SummaryFrame): readonly string[
   ]
 }
 
-function taskLines(view: RunView, task: TaskView, { now, paint }: SummaryFrame): readonly string[] {
+function taskLines(view: RunView, task: TaskView, { now, paint, dataDir }: SummaryFrame): readonly string[] {
   const since = task.since === undefined ? '' : ` for ${formatElapsed(now - Date.parse(task.since))}`
   const attempt = task.attempt > 1 ? `, attempt ${task.attempt}` : ''
   const ended = isFinalState(task.state)
@@ -42,7 +42,10 @@ function taskLines(view: RunView, task: TaskView, { now, paint }: SummaryFrame):
   }
   if (task.url !== undefined) lines.push(`    ${paint(escapeLine(task.url), 'dim')}`)
   for (const { url, title } of task.pullRequests) lines.push(`    pull request ${escapeLine(url ?? title ?? '')}`)
-  if (task.commands.length > 0) lines.push(paint(`    can: troupe ${taskCommandHint(view.run, task)}`, 'dim'))
+  if (task.commands.length > 0) {
+    const can = dataDir === undefined ? task.commands.join('|') : `troupe ${taskCommandHint(view.run, task)}`
+    lines.push(paint(`    can: ${can}`, 'dim'))
+  }
   return lines
 }
 
@@ -52,7 +55,7 @@ function waitingLine(waiting: NonNullable<TaskView['waitingFor']>, now: number):
 }
 
 function nextLines(view: RunView, { dataDir }: SummaryFrame): readonly string[] {
-  const commands = nextCommands(view, dataDir)
+  const commands = dataDir === undefined ? [] : nextCommands(view, dataDir)
   return commands.length === 0 ? [] : ['', 'Next:', ...commands.map((command) => `  ${command}`)]
 }
 

@@ -1,18 +1,18 @@
 import { paintFor } from './colours.ts'
 import type { CliContext } from './context.ts'
 import { dataDirOf } from './data-dir.ts'
-import { readFolder, resolveRun } from './folder-access.ts'
+import { readPlace, resolveRun } from './folder-access.ts'
 import { renderShow } from './show-text.ts'
 
 /** Says how a run stands, and of each unfinished task why it waits and what one can do; needs no lock. */
 export async function showCommand(
   context: CliContext,
   name: string,
-  flags: { readonly json?: boolean; readonly dataDir?: string },
+  flags: { readonly json?: boolean; readonly url?: string; readonly dataDir?: string },
 ): Promise<number> {
   const { stdout, env } = context
-  const dataDir = dataDirOf(flags, env)
-  const view = await readFolder(context, dataDir, async (source) => source.view(await resolveRun(source, name)))
+  const dataDir = flags.url === undefined ? dataDirOf(flags, env) : undefined
+  const view = await readPlace(context, flags, async (source) => source.view(await resolveRun(source, name)))
   if (flags.json === true) {
     stdout.write(`${JSON.stringify(view)}\n`)
     return 0

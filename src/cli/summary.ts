@@ -13,7 +13,8 @@ export interface SummaryFrame {
   /** Milliseconds since 1970. */
   readonly now: number
   readonly paint: Paint
-  readonly dataDir: string
+  /** Undefined where the run is elsewhere: then nothing is said of what to type next. */
+  readonly dataDir: string | undefined
 }
 
 const MAX_REASON = 80
@@ -42,11 +43,14 @@ export function renderSummary(
       ...(view.standIn ? ['by the stand-in, not by real agents'] : []),
     ].join(', '),
     ...(reason === undefined ? [] : [frame.paint(escapeLine(reason), 'yellow')]),
-    '',
-    'Next:',
-    `  ${troupeLine(`show ${view.run}`, frame.dataDir)}`,
-    ...nextCommands(view, frame.dataDir).map((command) => `  ${command}`),
+    ...nextLines(view, frame.dataDir),
   ]
+}
+
+function nextLines(view: RunView, dataDir: string | undefined): readonly string[] {
+  if (dataDir === undefined) return []
+  const commands = [troupeLine(`show ${view.run}`, dataDir), ...nextCommands(view, dataDir)]
+  return ['', 'Next:', ...commands.map((command) => `  ${command}`)]
 }
 
 function rowOf(task: TaskView, { now }: SummaryFrame) {

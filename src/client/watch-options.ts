@@ -21,7 +21,10 @@ export interface WatchQuery {
 export interface WatchHandlers {
   /** All history was handed out; what comes from here on has just happened. Called again after each reconnection. */
   readonly onCaughtUp?: (cursor: string) => void
-  /** Records were left out, and this is how things stand instead; only with `onGap: 'state'`. */
+  /**
+   * Records were left out, and this is how things stand instead: they cannot be read any more (a run was removed, or its file is
+   * damaged), or `onGap` is `state`.
+   */
   readonly onResync?: (resync: Resync) => void
   /** The connection was lost. It is made again, for as long as it takes. Called once a loss. */
   readonly onDisconnect?: (loss: { readonly error: Error; readonly retryInMs: number }) => void

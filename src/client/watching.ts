@@ -44,6 +44,7 @@ export class StreamWatching implements Watching, LinkUser {
   #place: string
   #current: Batch | undefined
   #handedOut = 0
+  #caughtUp = false
   #lost = false
   #iterated = false
   #over = false
@@ -122,7 +123,7 @@ export class StreamWatching implements Watching, LinkUser {
 
   onMessage(message: StreamMessage, size: number): void {
     if (message.type === 'records') this.#takeIn(message.records, message.cursor, size)
-    else if (message.type === 'caught-up') this.#keep({ type: 'caught-up', cursor: message.cursor, size: 0 })
+    else if (message.type === 'caught-up') this.#catchUp(message.cursor)
     else if (message.type === 'resync') this.#passOver(message, size)
     else if (message.type === 'reply' && !message.ok) this.#end(reviveError(message.error))
   }
@@ -133,15 +134,19 @@ export class StreamWatching implements Watching, LinkUser {
     else this.#subscribeAgain()
   }
 
+  #catchUp(cursor: string): void {
+    this.#caughtUp = true
+    this.#keep({ type: 'caught-up', cursor, size: 0 })
+  }
+
   #passOver(resync: Resync, size: number): void {
     const { reason, cursor, state } = resync
-    // Nothing was taken in yet: there is no place to go back to.
-    if (this.#takenIn === 'now') this.#takenIn = cursor
-    if (this.#options.onGap === 'state') {
+    // What is left out of the history could not be read, and would not be if it was asked for again.
+    if (this.#caughtUp && this.#options.onGap !== 'state') {
+      this.#subscribeAgain()
+    } else {
       this.#seen.forget()
       this.#keep({ type: 'resync', resync: { reason, cursor, state }, cursor, size })
-    } else {
-      this.#subscribeAgain()
     }
   }
 
@@ -170,6 +175,7 @@ export class StreamWatching implements Watching, LinkUser {
   }
 
   #subscribe(): void {
+    this.#caughtUp = false
     this.#id = this.#link.subscribe(this, { ...this.#request, after: this.#takenIn })
   }
 

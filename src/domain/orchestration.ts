@@ -54,6 +54,10 @@ export interface Orchestrator {
   command(run: string, command: RunCommand, by?: CommandOrigin): Promise<CommandReply>
   commandTask(run: string, task: string, command: TaskCommand, by?: CommandOrigin): Promise<CommandReply>
   runs(): readonly RunSummary[]
+  /**
+   * A run that is carried, or one of the newest that ended: 50 of them, 20,000 tasks in all. Others are read with
+   * `openDataFolderReader`. Throws NotFoundError.
+   */
   view(run: string): RunView
   /** Durable records with seq > after, in order; at most `limit`. */
   records(run: string, after: number, limit?: number): Promise<readonly RunRecord[]>
@@ -61,7 +65,10 @@ export interface Orchestrator {
   subscribe(listener: (run: string, records: readonly RunRecord[]) => void): () => void
   result(run: string, task: string): Promise<TaskResult>
   logs(run: string, task: string, limit: number): Promise<readonly LogEntry[]>
-  /** Resolves when the run has ended, or waits and nothing of it can progress without a person. */
+  /**
+   * Resolves when the run has ended, or waits and nothing of it can progress without a person; at once where it ended before.
+   * Throws NotFoundError; UsageError for one that has not ended and is not carried.
+   */
   settled(run: string, signal?: AbortSignal): Promise<RunOutcome>
   /** What limits are used, what waits. */
   limits(): JsonObject
@@ -77,7 +84,7 @@ export interface Orchestrator {
   actors(run?: string): readonly Inspection[]
   /** Deletes a finished run, or moves its folder to `archive/`. Throws NotFoundError; UsageError while it is not finished. */
   remove(run: string, how: 'delete' | 'archive'): Promise<void>
-  /** Writes a checkpoint of every run that is carried, so that the next start is quick. */
+  /** Writes a checkpoint of every unfinished run that is carried, so that the next start is quick. Best effort. */
   checkpoint(): Promise<void>
   /** Stops effects, makes the rest durable, lets the folder go. Agents keep running at their backends. */
   close(): Promise<void>

@@ -181,10 +181,10 @@ async function writeProbe(fs: FileSystem, folder: string): Promise<void> {
   }
 }
 
-/** What a removal left behind when it was killed. */
+/** What a removal left behind when it was killed. What cannot be deleted only takes room: it keeps nothing from starting. */
 async function removeLeftovers(runsFolder: string): Promise<void> {
   for (const name of await readdir(runsFolder)) {
-    if (name.startsWith(REMOVED)) await rm(join(runsFolder, name), { recursive: true, force: true })
+    if (name.startsWith(REMOVED)) await rm(join(runsFolder, name), { recursive: true, force: true }).catch(() => {})
   }
 }
 

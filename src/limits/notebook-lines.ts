@@ -1,4 +1,5 @@
 import type { Closure } from './bucket.ts'
+import { IN_TRANSIT_MS } from './rate-window.ts'
 
 /** What an earlier process left of one bucket. */
 export interface PastBucket {
@@ -79,8 +80,10 @@ export function readNotes(text: string, now: number): Notes {
   }
   return {
     open,
-    // A time in the future was noted before the clock went back: it counts as now.
-    done: done.map((note) => (note.d > now ? { ...note, d: now } : note)).filter((note) => note.d + note.w >= now),
+    // A time far in the future was noted before the clock went back: it counts as now.
+    done: done
+      .map((note) => (note.d > now + IN_TRANSIT_MS ? { ...note, d: now } : note))
+      .filter((note) => note.d + note.w >= now),
     closed: [...closed.values()].filter((note) => note.u > now),
   }
 }

@@ -3,6 +3,7 @@ import type { WaitingFor } from '../domain/limiter.ts'
 import type { Bucket, WaitingCall } from './bucket.ts'
 import type { Holdings } from './holdings.ts'
 import type { LimitNotebook } from './limit-notebook.ts'
+import { IN_TRANSIT_MS } from './rate-window.ts'
 import type { WakeLoop } from './wake-loop.ts'
 
 /** A call that has its places. */
@@ -180,10 +181,11 @@ export class RateCalls {
 
   #answered(call: PlacedCall, note: number | undefined, ok: boolean, error?: unknown): void {
     const now = this.#loop.now()
-    if (note !== undefined) this.#notebook?.answered(note, now)
+    const at = ok || wasHeard(error) ? now : now + IN_TRANSIT_MS
+    if (note !== undefined) this.#notebook?.answered(note, at)
     const refused = error instanceof BackendError && error.kind === 'limit'
     for (const bucket of call.buckets) {
-      bucket.windows.answered(now)
+      bucket.windows.answered(now, at)
       this.#loop.touch(bucket)
       if (refused) {
         const closure = bucket.close(now, error.notBefore, call.seq, ++this.#seq)
@@ -193,4 +195,9 @@ export class RateCalls {
     }
     this.#loop.settle(now)
   }
+}
+
+/** Whether the provider has answered. An aborted call, a broken connection and a time-out leave open when it sees the call. */
+function wasHeard(error: unknown): boolean {
+  return error instanceof BackendError && error.status !== undefined
 }

@@ -3,6 +3,9 @@ import type { RateLimit } from '../domain/workflow.ts'
 /** Times are whole milliseconds, rounded down: without it two calls could be one window less a part of 1 ms apart. */
 const ROUNDING_MS = 1
 
+/** A call whose answer nobody heard may still be on its way to the provider for so long, ms. */
+export const IN_TRANSIT_MS = 5_000
+
 /** Answers that no window counts any more are dropped in groups of at least so many. */
 const DROP_AT_LEAST = 256
 
@@ -27,7 +30,7 @@ export class RateWindows {
   /** Places kept for calls to come. */
   reserved = 0
   #windows: OwnedWindow[] = []
-  /** Arrival times of answers, ascending. */
+  /** Arrival times of answers, ascending; the last may be still to come. */
   #answers: number[] = []
   #dropped = 0
   #restoredKeepMs = 0
@@ -64,11 +67,15 @@ export class RateWindows {
     this.#restoredKeepMs = keepMs
   }
 
-  /** The answer of a call in flight has arrived. */
-  answered(now: number): void {
+  /** The answer of a call in flight has arrived; without one the call has arrived `at` the latest, which may be still to come. */
+  answered(now: number, at: number = now): void {
     this.inFlight--
     if (!this.limited) return
-    this.#answers.push(now)
+    let place = this.#answers.length
+    while (place > 0 && (this.#answers[place - 1] ?? 0) > at) place--
+    // Only what is still to come can lie behind it, and of that no window has let go yet.
+    if (place === this.#answers.length) this.#answers.push(at)
+    else this.#answers.splice(place, 0, at)
     this.#drop(now)
   }
 

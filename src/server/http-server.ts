@@ -69,7 +69,31 @@ const KEEP_ALIVE_PROBE_MS = 30_000
 /** Makes a server that bounds what each connection may cost: slow senders, slow readers, broken and half-open ones are cut off. */
 export function createBoundedServer({ request, upgrade }: HttpListeners, bounds: HttpBounds): BoundedServer {
   const sockets = new Set<Socket>()
-  const answers = new WeakMap<Duplex, ServerResponse>()
+  const server = createPlainServer(bounds)
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy())
+    upgrade(incoming, socket, head)
+  })
+  answerAll(server, request)
+  return {
+    server,
+    connections: () => sockets.size,
+    close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      return closed
+    },
+    destroyConnections() {
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+function createPlainServer(bounds: HttpBounds): Server {
   const server = createServer({
     headersTimeout: bounds.headersTimeout,
     requestTimeout: bounds.requestTimeout,
@@ -86,10 +110,12 @@ export function createBoundedServer({ request, upgrade }: HttpListeners, bounds:
   // Node leaves out what is more than this: one more is let in, so that it can be seen.
   server.maxHeadersCount = bounds.maxHeaders + 1
   server.timeout = bounds.answerTimeout
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-  })
+  return server
+}
+
+/** Answers requests, those that are none, and ends connections that take no answer. */
+function answerAll(server: Server, request: RequestListener): void {
+  const answers = new WeakMap<Duplex, ServerResponse>()
   server.on('request', (incoming, outgoing) => {
     const { socket } = incoming
     answers.set(socket, outgoing)
@@ -97,10 +123,6 @@ export function createBoundedServer({ request, upgrade }: HttpListeners, bounds:
       if (!server.listening) socket.destroySoon()
     })
     request(incoming, outgoing)
-  })
-  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => socket.destroy())
-    upgrade(incoming, socket, head)
   })
   server.on('timeout', (socket: Socket) => {
     const answer = answers.get(socket)
@@ -114,18 +136,6 @@ export function createBoundedServer({ request, upgrade }: HttpListeners, bounds:
     if (error.code === 'ECONNRESET' || (answer?.headersSent && !answer.writableFinished)) return void socket.destroy()
     answerSocket(socket, parseErrorAnswer(error.code))
   })
-  return {
-    server,
-    connections: () => sockets.size,
-    close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
-      return closed
-    },
-    destroyConnections() {
-      for (const socket of sockets) socket.destroy()
-    },
-  }
 }
 
 function parseErrorAnswer(code: string | undefined): PlainAnswer {

@@ -82,7 +82,7 @@ export class InspectorViewer {
 
   /** Asks whether the viewer is there; one that did not answer since the last time is dropped. */
   beat(): void {
-    if (!this.#answered) return this.#client.terminate()
+    if (!this.#answered) return void this.#client.terminate()
     this.#answered = false
     this.#client.ping()
   }

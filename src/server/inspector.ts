@@ -75,10 +75,10 @@ export function createInspector({ orchestrator, clock }: InspectorOptions): Insp
     upgrade(request, socket, head) {
       socket.on('error', () => socket.destroy())
       if (closed) return refuseUpgrade(socket, stopping())
-      const url = new URL(request.url ?? '/', 'http://localhost')
-      const wrong = wrongUpgrade(url.pathname, request.headers['sec-websocket-protocol'])
+      const [path = '', query] = (request.url ?? '').split('?')
+      const wrong = wrongUpgrade(path, request.headers['sec-websocket-protocol'])
       if (wrong) return refuseUpgrade(socket, wrong)
-      sockets.handleUpgrade(request, socket, head, (client) => begin(client, url.searchParams))
+      sockets.handleUpgrade(request, socket, head, (client) => begin(client, new URLSearchParams(query)))
     },
     close() {
       closed = true

@@ -19,6 +19,7 @@ export function machineRoutes(): Hono {
     page: 'machines.html',
     assets: [
       'machines.js',
+      'actor-facts.js',
       'machine-chart.js',
       'machine-trace.js',
       'run-watch.js',

@@ -32,6 +32,7 @@ export async function startServer(
     assembly.end()
     throw error
   })
+  assembly.bounded.server.on('error', (error) => log.error({ err: error }, 'A connection could not be taken.'))
   let closing: Promise<void> | undefined
   return {
     url: urlOf(host, taken),

@@ -66,11 +66,8 @@ function checkHandshake({ method, httpVersion, headers }: IncomingMessage): void
 
 /** A ticket is used up, and nothing further in needs to know of it. */
 function hideTicket({ headers }: IncomingMessage): void {
-  const offered = headers['sec-websocket-protocol']
-  if (offered === undefined) return
-  headers['sec-websocket-protocol'] = offered
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => !name.startsWith(TICKET_PROTOCOL))
-    .join(', ')
+  const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim())
+  const left = offered?.filter((name) => !name.startsWith(TICKET_PROTOCOL)).join(', ')
+  if (left) headers['sec-websocket-protocol'] = left
+  else delete headers['sec-websocket-protocol']
 }

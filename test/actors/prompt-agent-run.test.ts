@@ -43,15 +43,22 @@ describe('a turn', () => {
   })
 
   it.each([
-    ['absent', 'absent'],
-    ['unknown', 'unknown'],
-    ['unreadable', backendError('unreachable')],
-  ] as const)('of unknown outcome is sent again under the same number after the grace time: %s', async (_, seen) => {
+    ['after the grace time when it is absent', 'absent', 10_000],
+    ['after six looks in vain when nobody can tell', 'unknown', 25_000],
+    ['after six looks in vain when its log cannot be read', backendError('unreachable'), 25_000],
+  ] as const)('of unknown outcome is sent again under the same number, %s', async (_, seen, after) => {
     const { run, sent, prompting } = prompt({ sends: [LOST, null], turns: [seen] })
-    await run.clock.advance(9_999)
+    await run.clock.advance(after - 1)
     expect(sent).toEqual(['3: turn 3'])
     await run.clock.advance(1)
     expect([prompting.outcome(), sent]).toEqual([{ output: null }, ['3: turn 3', '3: turn 3']])
+  })
+
+  it('of unknown outcome is not sent again because the last look in the grace time was in vain', async () => {
+    const turns = ['unknown', 'unknown', 'unknown', 'unknown', 'seen'] as const
+    const { run, sent, prompting } = prompt({ sends: [LOST, null], turns })
+    await run.clock.advance(60_000)
+    expect([prompting.outcome(), sent.length]).toEqual([{ output: null }, 1])
   })
 
   it('that was certainly refused is sent again without a look, later and later', async () => {

@@ -13,7 +13,7 @@ const action = fc.oneof(
     weight: 6,
     arbitrary: fc.record({ do: fc.constant('append' as const), index, count: fc.integer({ min: 1, max: 9 }) }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('begin' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('begin' as const, 'begin' as const, 'restart' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('end' as const, 'remove' as const), index }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('hold' as const, 'read' as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 10, 25, 60) }) },
@@ -32,7 +32,10 @@ async function perform(world: StreamWorld, clients: readonly CheckingClient[], s
   else if (step.do === 'hold') world.reading = false
   else if (step.do === 'read') world.reads.shift()?.()
   else if (step.do === 'pass') await world.clock.advance(step.ms)
-  else if (step.do === 'settle') await settle(1)
+  else if (step.do === 'restart') {
+    for (const each of clients) each.disconnect()
+    for (const each of clients) each.connect()
+  } else if (step.do === 'settle') await settle(1)
   else if (step.do === 'take') chosen?.carrier.take(1)
   else if (step.do === 'stop' && chosen) chosen.carrier.open = false
   else if (step.do === 'go' && chosen) {
@@ -73,6 +76,8 @@ async function check(before: number, steps: readonly Action[]): Promise<void> {
 
 describe('subscriptions', () => {
   it('miss and repeat nothing, however history, gathering, slow reading, resyncs and reconnections interleave (I9)', async () => {
-    await fc.assert(fc.asyncProperty(fc.nat(8), fc.array(action, { maxLength: 60 }), check), { numRuns: 300 })
+    await fc.assert(fc.asyncProperty(fc.nat(8), fc.array(action, { maxLength: 80, size: 'max' }), check), {
+      numRuns: 150,
+    })
   }, 60_000)
 })

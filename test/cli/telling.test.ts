@@ -3,6 +3,8 @@ import { serveControl, temporaryFolder } from '../support/control-socket.ts'
 import { FakeCli } from '../support/fake-cli.ts'
 import { type FakeOrchestrator, runView, taskView } from '../support/fake-orchestrator.ts'
 
+/** Who a holder is told a command is from. */
+const BY_SOCKET = { via: 'control' }
 const RUN = 'run_1'
 
 function fill(orchestrator: FakeOrchestrator, status = 'running'): void {
@@ -97,7 +99,7 @@ describe('a command beside a holder', () => {
     const { cli, holder } = await besideHolder()
     expect(await cli.run('task', RUN, 'execute.0', 'skip')).toBe(0)
     expect(cli.stdout.text).toBe(`${RUN} execute[0]: skip taken (record 1), now escalated.\n`)
-    expect(holder.orchestrator.calls).toEqual([['commandTask', RUN, 'execute[0]', { type: 'skip' }]])
+    expect(holder.orchestrator.calls).toEqual([['commandTask', RUN, 'execute[0]', { type: 'skip' }, BY_SOCKET]])
     expect(cli.taken).toEqual([])
   })
 
@@ -132,7 +134,7 @@ describe('a command beside a holder', () => {
       return new Promise(() => undefined)
     }
     expect(await cli.run('cancel', RUN)).toBe(0)
-    expect(holder.orchestrator.calls).toEqual([['command', RUN, { type: 'cancel' }]])
+    expect(holder.orchestrator.calls).toEqual([['command', RUN, { type: 'cancel' }, BY_SOCKET]])
     expect([cli.stdout.text, cli.orchestrator.calls]).toEqual([`${RUN}: cancelled\n`, []])
   })
 })

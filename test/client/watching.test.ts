@@ -110,6 +110,7 @@ describe('a watching', () => {
     const connection = await server.connection(1)
     const { id } = await connection.until('subscribe')
     connection.records(id, cursorAfter(RUN, 1), records(1, 1))
+    connection.say({ type: 'caught-up', subscription: id, cursor: cursorAfter(RUN, 1) })
     connection.say({
       type: 'resync',
       subscription: id,
@@ -140,6 +141,18 @@ describe('a watching', () => {
     connection.records(id, cursorAfter(RUN, 10), records(10, 10))
     expect(await take(2)).toEqual([1, 10])
     expect(told).toEqual([resync, cursorAfter(RUN, 9)])
+    watching.close()
+  })
+
+  it('takes the state for what cannot be read from the history either', async () => {
+    const told: unknown[] = []
+    const { server, take, watching } = await watched({ onResync: ({ reason }) => told.push(reason) })
+    const connection = await server.connection(1)
+    const { id } = await connection.until('subscribe')
+    const resync = { reason: 'removed', cursor: cursorAfter(RUN, 9), state: { runs: [] } }
+    connection.say({ type: 'resync', subscription: id, ...resync })
+    connection.records(id, cursorAfter(RUN, 10), records(10, 10))
+    expect([await take(1), told, connection.said.length]).toEqual([[10], ['removed'], 1])
     watching.close()
   })
 

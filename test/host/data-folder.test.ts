@@ -53,6 +53,19 @@ describe('opening a data folder', () => {
   })
 })
 
+describe('probing a data folder', () => {
+  it('writes a file and leaves none, or says what the disk says', async () => {
+    const fs = faultyFileSystem()
+    const path = await temporaryFolder()
+    const folder = await openDataFolder(path, { fs })
+    const before = await readdir(path)
+    await folder.probe()
+    fs.fault = { call: 'datasync', code: 'ENOSPC' }
+    await expect(folder.probe()).rejects.toThrow(`Cannot write to the data folder in ${path}: the disk is full.`)
+    expect(await readdir(path)).toEqual(before)
+  })
+})
+
 describe('the runs of a data folder', () => {
   it('are those that have a folder, oldest first', async () => {
     const path = await temporaryFolder()
@@ -96,6 +109,31 @@ describe('the runs of a data folder', () => {
     expect(await folder.listRunIds()).toEqual([])
     await openDataFolder(path)
     expect(await readdir(join(path, 'runs'))).toEqual([])
+  })
+
+  it('are archived whole, and only where there is such a run and room for it', async () => {
+    const path = await temporaryFolder()
+    const folder = await openDataFolder(path)
+    await writeFile(join(await folder.createRun('run_1'), 'journal.1.ndjson'), 'x')
+    await folder.archiveRun('run_1')
+    expect([await folder.listRunIds(), await readdir(join(path, 'archive', 'run_1'))]).toEqual([
+      [],
+      ['journal.1.ndjson'],
+    ])
+    await expect(folder.archiveRun('run_1')).rejects.toThrow('Run run_1 does not exist')
+    await folder.createRun('run_1')
+    await expect(folder.archiveRun('run_1')).rejects.toThrow('Cannot archive run_1')
+    expect(await folder.listRunIds()).toEqual(['run_1'])
+  })
+
+  it('are moved durably: the folders are synced behind the renaming', async () => {
+    const fs = faultyFileSystem()
+    const folder = await openDataFolder(await temporaryFolder(), { fs })
+    for (const run of ['run_1', 'run_2']) await folder.createRun(run)
+    fs.fault = { call: 'sync', code: 'EIO' }
+    await expect(folder.removeRun('run_1')).rejects.toThrow('Cannot remove run_1')
+    await expect(folder.archiveRun('run_2')).rejects.toThrow('Cannot archive run_2')
+    expect(await folder.listRunIds()).toEqual([])
   })
 
   it.each(['', '..', 'run_', 'run_a/b', '../run_a', 'run_a\0'])('have no folder for the id %j', async (run) => {

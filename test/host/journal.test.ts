@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { sleep } from '../../src/domain/clock.ts'
 import { DataFolderError } from '../../src/domain/errors.ts'
 import type { JournalRecord } from '../../src/domain/record.ts'
 import { realClock } from '../../src/host/clock.ts'
@@ -44,6 +45,25 @@ describe('a journal', () => {
     expect([journal.lastSeq, journal.committedSeq]).toEqual([3, 3])
     expect(await readRecords(folder, 0)).toEqual(records(1, 3))
     expect((await stat(join(folder, 'journal.1.ndjson'))).mode & 0o777).toBe(0o600)
+    await journal.close()
+  })
+
+  it('measures each group: how many records, and how long after the first was appended it was durable', async () => {
+    const clock = createVirtualClock()
+    const measured: (readonly [number, number])[] = []
+    let hold = 0
+    const beforeCommit = () => sleep(clock, hold)
+    const onMeasured = (count: number, ms: number) => measured.push([count, ms])
+    const { journal } = await open({ clock, beforeCommit, onMeasured })
+    appendAll(journal, records(1, 3))
+    await clock.runUntil(journal.committed(3))
+    hold = 40
+    appendAll(journal, records(4, 4))
+    await clock.runUntil(journal.committed(4))
+    expect(measured).toEqual([
+      [3, 0],
+      [1, 40],
+    ])
     await journal.close()
   })
 

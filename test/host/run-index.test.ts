@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { realClock } from '../../src/host/clock.ts'
-import { openRunIndex, type RunIndex, type RunRow, readRunIndex } from '../../src/host/run-index.ts'
+import { openRunIndex, type RunIndex, type RunRow, readRunIndex, summaryOfRow } from '../../src/host/run-index.ts'
 import { faultyFileSystem } from './faulty-file-system.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -37,6 +37,18 @@ describe('the index of runs', () => {
     expect([again.list(), rebuilt]).toEqual([[A, row('run_b', 'completed', true), C], []])
     expect(await readRunIndex(folder, realClock)).toEqual(again.list())
     expect(await readdir(folder)).toEqual(['index.json'])
+  })
+
+  it('keeps the key that a run was asked for with, reads rows without one, and shows it to nobody', async () => {
+    const folder = await temporaryFolder()
+    const keyed: RunRow = { ...B, key: { key: 'mine', fingerprint: 'f' } }
+    const index = await open(folder, [])
+    for (const one of [A, keyed]) index.put(one)
+    await index.flush()
+    const again = await open(folder, ['run_a', 'run_b'])
+    expect(again.list()).toEqual([A, keyed])
+    const { finished: _finished, ...summary } = B
+    expect(summaryOfRow(keyed)).toEqual(summary)
   })
 
   it('reads the runs it lacks from their folders and drops those that have none', async () => {

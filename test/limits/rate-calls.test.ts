@@ -118,13 +118,30 @@ describe('calls', () => {
   it('count from a failed answer as from a good one, and pass the failure on', async () => {
     const { clock, limiter, sent, send } = setUp()
     limiter.setBucket('b.x', 'provider', { max: 1, windowMs: 1_000 })
-    const failed = outcome(limiter.call(['b.x'], send('1', 300, new Error('reset')), never()))
+    const details = { kind: 'unreachable', retryable: true, certain: true, status: 503 } as const
+    const failed = outcome(limiter.call(['b.x'], send('1', 300, new BackendError('broken', details)), never()))
     void limiter.call(['b.x'], send('2'), never())
     await clock.advance(2_000)
-    expect(await failed).toEqual('reset')
+    expect(await failed).toEqual('broken')
     expect(sent).toEqual([
       ['1', 0],
       ['2', 1_301],
+    ])
+  })
+
+  it('count as on their way for 5 s more when they end without an answer: the provider may see them that late', async () => {
+    const { clock, limiter, sent, send } = setUp()
+    limiter.setBucket('b.x', 'provider', { max: 2, windowMs: 1_000 })
+    const aborted = outcome(limiter.call(['b.x'], send('1', 300, new Error('not needed any more')), never()))
+    void limiter.call(['b.x'], send('2', 400), never())
+    for (const name of ['3', '4']) void limiter.call(['b.x'], send(name), never())
+    await clock.advance(10_000)
+    expect(await aborted).toEqual('not needed any more')
+    expect(sent).toEqual([
+      ['1', 0],
+      ['2', 0],
+      ['3', 1_401],
+      ['4', 2_402],
     ])
   })
 
@@ -139,7 +156,7 @@ describe('calls', () => {
       never(),
     )
     expect(await outcome(broken)).toEqual('cannot even begin')
-    expect(limiter.room('b.x')).toEqual({ free: 0, nextAt: clock.now() + 1_001 })
+    expect(limiter.room('b.x')).toEqual({ free: 0, nextAt: clock.now() + 6_001 })
   })
 
   it('go on when a tightening is withdrawn', async () => {

@@ -5,6 +5,8 @@ import { createBoundedServer, HTTP_BOUNDS } from '../../src/server/http-server.t
 import { runView } from '../support/fake-orchestrator.ts'
 import { rawRequest, rawUpgrade, sendRaw, serving, until } from '../support/serving.ts'
 
+/** The two cores are shared with the rest of the suite. */
+const PATIENT = { timeout: 120_000 }
 const RUN = 'run_06f2r0m5e8q1w7xk3d'
 
 /** A connection whose bytes a test writes; told when the server ended it. */
@@ -196,7 +198,7 @@ describe('many connections', () => {
     expect((await ask('/v1/runs')).status).toEqual(200)
   })
 
-  it('that are opened and dropped, ten thousand of them at every stage, leave nothing behind', async () => {
+  it('that are opened and dropped, ten thousand of them at every stage, leave nothing behind', PATIENT, async () => {
     const { port, ask, server, orchestrator } = await serving({ logLevel: 'error' })
     orchestrator.add(runView({ run: RUN }))
     const stages = [

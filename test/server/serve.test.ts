@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../src/domain/errors.ts'
+import { INSPECT_PATH, INSPECT_PROTOCOL } from '../../src/server/inspector.ts'
 import { createLog } from '../../src/server/log.ts'
 import { startServer } from '../../src/server/start-server.ts'
 import { serve } from '../../src/server.ts'
@@ -16,6 +17,7 @@ import {
 } from '../support/serving.ts'
 
 const RUN = 'run_06f2r0m5e8q1w7xk3d'
+const INSPECT = { path: INSPECT_PATH, protocols: [INSPECT_PROTOCOL] }
 const NO_LOG = createLog({ level: 'silent' })
 const WORKFLOW = 'name: hello\ntasks:\n  greet: { backend: simulated, prompt: Say hello }\n'
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -75,9 +77,27 @@ describe('serve', () => {
     expect(await metrics?.text()).toMatch(/troupe_runs/)
   })
 
-  it('serves the inspector only when it is told to', async () => {
-    const [without, with_] = await Promise.all([serving(), serving({ inspect: true })])
-    expect([(await without.ask('/inspect')).status, (await with_.ask('/inspect')).status]).toEqual([404, 200])
+  it('serves the inspector, its page to anybody and its messages to whoever may see runs, only when it is told to', async () => {
+    const [without, inspecting] = await Promise.all([serving(), serving({ inspect: true, tokens: TOKENS })])
+    expect((await without.ask('/inspect')).status).toEqual(404)
+    expect(await openSocket(without.port, INSPECT)).toMatchObject({ open: false, status: 404 })
+    expect((await inspecting.ask('/inspect')).status).toEqual(200)
+    expect(await openSocket(inspecting.port, INSPECT)).toMatchObject({ open: false, status: 401 })
+    const given = await inspecting.ask('/v1/tickets', { method: 'POST', token: WATCH_TOKEN })
+    const { ticket } = (await given.json()) as { ticket: string }
+    const protocols = [INSPECT_PROTOCOL, `troupe.ticket.${ticket}`]
+    const seen = await openSocket(inspecting.port, { ...INSPECT, protocols })
+    if (!seen.open) throw new Error('It was refused.')
+    expect([seen.protocol, inspecting.orchestrator.inspectors]).toEqual([INSPECT_PROTOCOL, 1])
+    const closed = new Promise<number>((resolve) => seen.socket.on('close', resolve))
+    inspecting.server.drain()
+    expect(await closed).toEqual(1001)
+    await until(() => inspecting.orchestrator.inspectors === 0)
+  })
+
+  it('lets the receiver of the inspector in, which offers no subprotocol', async () => {
+    const { port } = await serving({ inspect: true })
+    expect(await openSocket(port, { ...INSPECT, protocols: [] })).toMatchObject({ open: true, protocol: '' })
   })
 
   it('starts the runs that are posted', async () => {

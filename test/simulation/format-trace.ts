@@ -26,6 +26,8 @@ function describe(step: Step): string {
     case 'sent':
     case 'arrived':
       return `${step.kind.padEnd(9)} ${step.call}${step.key === undefined ? '' : ` ${formatKey(step.key)}`}`
+    case 'answered':
+      return `answered  ${step.call} ${step.status} ${step.body.replaceAll('\n', ' ').slice(0, 100)}`
     case 'created':
       return `CREATED   ${formatKey(step.key)} as ${step.id}`
     case 'prompted':

@@ -20,6 +20,8 @@ export type Seen =
     }
   /** A call reaches the provider. */
   | { readonly kind: 'arrived'; readonly call: CallKind; readonly key?: AttemptKey | undefined }
+  /** What the provider answered; 0 for a broken connection, and for nothing at all no such step. */
+  | { readonly kind: 'answered'; readonly call: CallKind; readonly status: number; readonly body: string }
   /** The provider made an agent run, or gave one a new turn. */
   | { readonly kind: 'created'; readonly key: AttemptKey; readonly id: number }
   | { readonly kind: 'prompted'; readonly key: AttemptKey; readonly turn: number; readonly id: number }

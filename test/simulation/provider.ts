@@ -54,6 +54,8 @@ export interface ProviderCall {
 /** Who is told of what reaches the provider. */
 export interface ProviderListener {
   onArrival(call: ProviderCall): void
+  /** What goes back: its status (0 for a broken connection), and the beginning of its body. */
+  onAnswer(call: ProviderCall, status: number, body: string): void
   onCreated(run: AgentRun, key: AttemptKey | undefined): void
   onPrompted(run: AgentRun, key: AttemptKey | undefined, turn: number): void
 }
@@ -181,6 +183,12 @@ export class Provider {
     return call.kind === 'list' && answer.ok ? this.#filtered(answer) : answer
   }
 
+  async tellAnswer(call: ProviderCall, settled: { response: Response } | { error: unknown }): Promise<void> {
+    const { listener } = this.#options
+    if ('error' in settled) listener.onAnswer(call, 0, String(settled.error))
+    else listener.onAnswer(call, settled.response.status, (await settled.response.clone().text()).slice(0, 200))
+  }
+
   #refusal(howLong: number, says: number): Response {
     const headers: Record<string, string> = {}
     if (says < this.#troubles.retryAfter) headers['retry-after'] = String(1 + Math.floor(10 * howLong))
@@ -276,6 +284,7 @@ export async function sendTo(
     (response) => ({ response }),
     (error: unknown) => ({ error }),
   )
+  await provider.tellAnswer(call, settled)
   if (process.isDead) return NEVER
   await sleep(clock, provider.delayOf(call, 'back'))
   if (process.isDead) return NEVER

@@ -36,12 +36,12 @@ const LONGEST_MS = 3 * 3_600_000
 export async function simulateSeed(seed: number, scenario: Scenario = scenarioOf(seed)): Promise<SeedOutcome> {
   const simulation = new Simulation(scenario)
   const seedRun = new SeedRun(simulation)
-  try {
-    await seedRun.live()
-  } catch (error) {
+  const broken = (error: unknown) => {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
     simulation.violate('I5', 'nothing breaks', message)
   }
+  process.on('uncaughtException', broken)
+  await seedRun.live().catch(broken)
   const { history, violation, provider, opened, elapsed } = simulation
   const outcome = {
     seed,
@@ -55,6 +55,7 @@ export async function simulateSeed(seed: number, scenario: Scenario = scenarioOf
     simulation,
   }
   await simulation.close()
+  process.off('uncaughtException', broken)
   return outcome
 }
 
@@ -170,7 +171,11 @@ class SeedRun {
     if (stuck === undefined || known?.task !== stuck.task || known.process !== simulation.process) {
       this.#stuck.set(run, { task: stuck?.task, since: simulation.elapsed, process: simulation.process })
     } else if (simulation.elapsed - known.since > STUCK_MS) {
-      simulation.violate('I5', 'nothing waits for an event that will never come', `${stuck.task} of ${run} ${stuck.why}`)
+      simulation.violate(
+        'I5',
+        'nothing waits for an event that will never come',
+        `${stuck.task} of ${run} ${stuck.why}`,
+      )
     }
   }
 

@@ -59,6 +59,7 @@ export class Simulation {
           this.see({ kind: 'arrived', call: call.kind, key: call.key })
           this.#count('arrived')
         },
+        onAnswer: ({ kind }, status, body) => this.see({ kind: 'answered', call: kind, status, body }),
         onCreated: ({ id }, key) => key !== undefined && this.see({ kind: 'created', key, id }),
         onPrompted: ({ id }, key, turn) => key !== undefined && this.see({ kind: 'prompted', key, turn, id }),
       },

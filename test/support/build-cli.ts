@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -15,6 +15,7 @@ export function setup(): () => void {
     encoding: 'utf8',
   })
   if (status !== 0) throw new Error(`The command line does not compile:\n${stdout}`)
+  cpSync(resolve(ROOT, 'src/server/assets'), resolve(OUT, 'server/assets'), { recursive: true })
   // Read by test/e2e/command-line.ts; each test run has its own.
   process.env['TROUPE_TEST_CLI'] = resolve(OUT, 'cli/main.js')
   return () => rmSync(OUT, { recursive: true, force: true })

@@ -12,6 +12,7 @@ import { FakeOrchestrator, NOON } from './fake-orchestrator.ts'
 class FakeOutput implements Output {
   text = ''
   isTerminal = false
+  gone = false
   columns = 80
   rows = 24
   readonly #waiters = new Set<() => void>()
@@ -114,6 +115,11 @@ export class FakeCli implements CliContext {
 
   async openReader() {
     return this.orchestrator.reader()
+  }
+
+  async stampOf(_dataDir: string, runs: readonly string[]): Promise<string> {
+    const seqs = runs.map((run) => this.orchestrator.view(run).seq)
+    return JSON.stringify([this.orchestrator.runs().length, seqs])
   }
 
   /** Runs a command line as the process would; gives its exit code. */

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
+import type { RunRecord } from '../../src/domain/record.ts'
 
 /** What a stream said, parsed. */
 export interface Said {
@@ -18,9 +19,15 @@ export interface StreamClient {
   closed(): Promise<{ readonly code: number; readonly reason: string }>
 }
 
-/** Opens the stream and waits for its welcome. */
-export async function openStream(socketPath: string, protocol = 'troupe.v1'): Promise<StreamClient> {
-  const socket = new WebSocket('ws://localhost/v1/stream', protocol, { createConnection: () => connect(socketPath) })
+/** Opens the stream at a port of this machine, or at the path of a control socket, and waits for its welcome. */
+export async function openStream(
+  where: number | string,
+  protocol: string | string[] = 'troupe.v1',
+): Promise<StreamClient> {
+  const socket =
+    typeof where === 'number'
+      ? new WebSocket(`ws://127.0.0.1:${where}/v1/stream`, protocol)
+      : new WebSocket('ws://localhost/v1/stream', protocol, { createConnection: () => connect(where) })
   const said: Said[] = []
   const waiters = new Set<() => void>()
   const closing = new Promise<{ code: number; reason: string }>((resolve) => {
@@ -48,4 +55,30 @@ export async function openStream(socketPath: string, protocol = 'troupe.v1'): Pr
     })
   await until(({ type }) => type === 'welcome')
   return { socket, said, until, closed: () => closing, say: (message) => socket.send(JSON.stringify(message)) }
+}
+
+/** The records of a message; none of another. */
+export function recordsOf(message: Said): readonly RunRecord[] {
+  return message.type === 'records' ? (message['records'] as RunRecord[]) : []
+}
+
+/** Run and seq of every record that came. */
+export function seen({ said }: Pick<StreamClient, 'said'>): readonly (readonly [string, number])[] {
+  return said.flatMap(recordsOf).map(({ run, seq }) => [run, seq] as const)
+}
+
+export const isCaughtUp = ({ type }: Said) => type === 'caught-up'
+
+/** Whether a message brings this record. */
+export const hasSeq = (run: string, seq: number) => (message: Said) =>
+  recordsOf(message).some((each) => each.run === run && each.seq === seq)
+
+/** The answer to a message. */
+export const answers =
+  (id: string) =>
+  (message: Said): boolean =>
+    message.type === 'reply' && message['id'] === id
+
+export function lastCursor({ said }: Pick<StreamClient, 'said'>): unknown {
+  return said.findLast(({ cursor }) => cursor !== undefined)?.['cursor']
 }

@@ -8,6 +8,7 @@ import { type Selection, selectRecords } from '../../src/api/selection.ts'
 import type { RecordFilter, StreamState } from '../../src/api/stream-messages.ts'
 import { Subscription } from '../../src/api/subscription.ts'
 import { parseAfter } from '../../src/api/subscription-start.ts'
+import { NotFoundError } from '../../src/domain/errors.ts'
 import { createRunId } from '../../src/domain/ids.ts'
 import type { RunRecord } from '../../src/domain/record.ts'
 import { createVirtualClock } from '../../src/host/virtual-clock.ts'
@@ -16,7 +17,7 @@ import { FakeOrchestrator, runView } from './fake-orchestrator.ts'
 import type { Said } from './stream-client.ts'
 
 const GATHER_MS = 25
-const MAX_WAITING = 6000
+const MAX_WAITING = 3000
 /** So few records are on a page of history that even a short one has many. */
 const PAGE = 3
 
@@ -75,7 +76,7 @@ export class StreamWorld {
 
   remove(index: number): void {
     const run = this.#pick(index)
-    if (run !== undefined && this.#isEnded(run)) void this.orchestrator.remove(run, 'delete')
+    if (run !== undefined && this.exists(run) && this.#isEnded(run)) void this.orchestrator.remove(run, 'delete')
   }
 
   exists(run: string): boolean {
@@ -125,6 +126,7 @@ export class CheckingClient {
   }
 
   connect(): void {
+    this.failed = undefined
     const { served, hub, clock } = this.#world
     const carrier = new FakeCarrier()
     this.carrier = carrier
@@ -167,6 +169,16 @@ export class CheckingClient {
   /** Has it everything there is? */
   checkWhole(): void {
     this.hear()
+    if (this.failed !== undefined) {
+      // Refused because a run is gone: where there was a cursor, because all are.
+      const gone = this.selection.runs?.filter((run) => !this.#world.exists(run)).length ?? 0
+      expect([this.failed, gone]).toEqual([
+        expect.any(NotFoundError),
+        this.#cursor === undefined ? gone : this.selection.runs?.length,
+      ])
+      expect(gone).toBeGreaterThan(0)
+      return
+    }
     for (const [run, records] of this.#world.records) {
       if (!this.#isMine(run) || this.#leftOut.has(run) || !this.#world.exists(run)) continue
       if (this.#after === 'now' && !this.#last.has(run)) continue
@@ -185,6 +197,8 @@ export class CheckingClient {
       const last = this.#last.get(run)
       // Where it began with what comes from now on, the first cursor says what that is.
       if (last === undefined && this.#after === 'now' && !this.#caughtUp) this.#last.set(run, seq)
+      // Of a run that was removed before it was ever heard of nothing is missed.
+      else if (last === undefined && !this.#world.exists(run)) continue
       else if (!this.#leftOut.has(run))
         expect([run, Math.max(0, ...unseen.map((each) => each.seq))]).toEqual([run, last ?? 0])
     }

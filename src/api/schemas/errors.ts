@@ -13,8 +13,8 @@ export const errorBody = component<ErrorBody>('Error')(
   }),
 )
 
-/** One mistake of a workflow, as `details.problems` of the code `workflow-invalid` holds them. */
-export const problem = component<Problem>('Problem')(
+// One mistake of a workflow, as `details.problems` of the code `workflow-invalid` holds them: nothing refers to it.
+component<Problem>('Problem')(
   z.object({
     file: z.string(),
     line: z.int().nonnegative().describe('Counted from 1; 0 where the mistake has no place in a text.'),

@@ -10,7 +10,8 @@ export interface BackendsView {
   readonly backends: FolderHealth['backends']
 }
 
-const backendHealth = component<FolderHealth['backends'][string]>('BackendHealth')(
+/** Whether a backend answers. */
+export const backendHealth = component<FolderHealth['backends'][string]>('BackendHealth')(
   z.object({
     reachable: z.enum(['yes', 'no', 'unknown']).describe('What its last call showed; `unknown` before the first.'),
     at: instant.exactOptional(),

@@ -53,3 +53,12 @@ export const removeQuery = z.strictObject({
     .describe('true: the run’s folder is moved to `archive/` instead of deleted.')
     .exactOptional(),
 })
+
+/** Query of `GET /v1/events`, as the stream reads it: the repeated names are lists. */
+export const eventsQuery = z.strictObject({
+  run: z.array(z.string()).describe('Only this run; default all.').exactOptional(),
+  task: z.array(z.string()).describe('Only records of this task.').exactOptional(),
+  type: z.array(z.string()).describe('Only records of this type.').exactOptional(),
+  after: z.string().describe('`start`, `now` (the default) or a cursor.').exactOptional(),
+  ticket: z.string().describe('Instead of a token.').exactOptional(),
+})

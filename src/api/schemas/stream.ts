@@ -12,8 +12,8 @@ const subscription = z.string().describe('The id that the client gave it.')
 const cursor = z.string().describe('Opaque; where to go on.')
 const id = z.string().describe('Of the message that is answered, or of the subscription that ended.')
 
-/** What the stream says. */
-export const serverMessage = component<ServerMessage>('StreamServerMessage')(
+// What the stream says. Only the document needs it, by its name.
+component<ServerMessage>('StreamServerMessage')(
   z.union([
     z.object({ type: z.literal('welcome'), protocol: z.literal(STREAM_PROTOCOL), server: z.string() }),
     z.object({ type: z.literal('records'), subscription, cursor, records: z.array(runRecord) }),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Json, JsonObject } from '../../domain/json.ts'
 
-// What is checked here came out of JSON.parse, or goes into JSON.stringify: any value is JSON.
+// What is checked here came out of JSON.parse, or goes into JSON.stringify, so that it is JSON is not asked again.
 
 /** Any JSON value. */
 export const json = z.custom<Json>((value) => value !== undefined, 'a JSON value is needed')

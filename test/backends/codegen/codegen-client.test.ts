@@ -7,6 +7,7 @@ import {
   declareCodegenLimits,
 } from '../../../src/backends/codegen/codegen-client.ts'
 import { BackendError, type BackendErrorDetails } from '../../../src/domain/errors.ts'
+import type { BackendCall } from '../../../src/domain/measure.ts'
 import { createVirtualClock } from '../../../src/host/virtual-clock.ts'
 import { createPassThroughLimiter } from '../../support/pass-through-limiter.ts'
 import { activeRuns, createFakeCodegen, json } from './fake-codegen.ts'
@@ -64,6 +65,48 @@ const connection = (code: string, syscall?: string) => () => {
 const details = (kind: BackendErrorDetails['kind'], retryable: boolean, certain: boolean, status?: number) => {
   return { kind, retryable, certain, ...(status === undefined ? {} : { status }) }
 }
+
+describe('who counts its calls', () => {
+  const counted = async (answer: () => Response | Promise<Response>, abort?: AbortController) => {
+    const clock = createVirtualClock()
+    const fake = createFakeCodegen(clock, { runs: activeRuns(3, 1) })
+    fake.intercept = answer
+    const calls: BackendCall[] = []
+    const client = createCodegenClient({
+      baseUrl: 'https://codegen.test',
+      token: TOKEN,
+      fetch: fake.fetch,
+      clock,
+      limiter: createPassThroughLimiter(),
+      onCall: (call) => calls.push(call),
+    })
+    const reading = client.get('7', '2', abort?.signal ?? never).catch(() => {})
+    abort?.abort()
+    await clock.runUntil(reading)
+    return calls
+  }
+
+  it('is told what became of each, and without secrets why', async () => {
+    expect(await counted(() => json({ message: `${TOKEN} is tired` }, 429))).toEqual([
+      { operation: 'getRun', outcome: 'limit', ms: 0, message: expect.stringContaining('[token] is tired') },
+    ])
+    expect(await counted(connection('ECONNREFUSED', 'connect'))).toEqual([
+      { operation: 'getRun', outcome: 'unreachable', ms: 0, message: expect.stringContaining('no connection') },
+    ])
+    expect(await counted(() => new Promise(() => {}))).toEqual([
+      {
+        operation: 'getRun',
+        outcome: 'timeout',
+        ms: 30_000,
+        message: expect.stringContaining('no answer within 30 s'),
+      },
+    ])
+  })
+
+  it('is told nothing of one that whoever asked has given up', async () => {
+    expect(await counted(() => new Promise(() => {}), new AbortController())).toEqual([])
+  })
+})
 
 describe('each call', () => {
   it('goes to the path and through the buckets that the API has for it', async () => {

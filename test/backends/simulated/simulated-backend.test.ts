@@ -28,6 +28,17 @@ function stored(ref: AgentRunRef): AgentRunRef {
 
 const REPORT = '\n\n```json\n{"status":"completed","task_id":"spec","turn":1,"result":'
 
+describe('who counts its calls', () => {
+  it('is told of each agent that is created, read or prompted', async () => {
+    const told: string[] = []
+    const { backend } = setUp({ onCall: ({ operation, outcome, ms }) => told.push(`${operation} ${outcome} ${ms}`) })
+    const ref = await backend.create(order(), live)
+    await backend.read(ref, live)
+    await backend.prompt(ref, { turn: 2, text: 'Go on' }, live)
+    expect(told).toEqual(['createRun ok 0', 'getRun ok 0', 'resumeRun ok 0'])
+  })
+})
+
 describe('simulated agent run', () => {
   it('works for as long as its script says, then is complete with a report', async () => {
     const { clock, backend } = setUp()

@@ -1,16 +1,19 @@
 import { type AttemptKey, formatKey } from '../../../src/domain/ids.ts'
 import type { JournalRecord } from '../../../src/domain/record.ts'
+import { mainState } from '../../../src/machines/public-state.ts'
 import type { History, RunPast, Step } from '../history.ts'
 import type { Invariant } from './invariant.ts'
 
 export const EVIDENCE: readonly Invariant[] = [
   { id: 'I7', says: 'an attempt ends by the backend’s evidence or a command', check: endsByEvidence },
-  { id: 'I8', says: 'a given-up attempt moves no more', check: givenUpRests },
+  { id: 'I8', says: 'a given-up attempt works no more', check: givenUpRests },
   { id: 'I8', says: 'a task completes once', check: completesOnce },
   { id: 'I8', says: 'a late end is recorded once, and of a given-up attempt', check: lateEndOnce },
 ]
 
 const BY_COMMAND = /^task\./
+/** What an attempt can only be because of its agent run. */
+const WORKING = new Set(['running', 'reporting', 'recovering'])
 
 function endsByEvidence(step: Step, history: History): string | undefined {
   if (step.kind !== 'durable' || step.record.type !== 'transition') return undefined
@@ -59,9 +62,11 @@ function answeredAtProvider(key: AttemptKey, { provider }: History): string | un
 function givenUpRests(step: Step, history: History): string | undefined {
   if (step.kind !== 'durable' || step.record.type !== 'transition') return undefined
   const { record } = step
+  const { to = '', event } = record
   const past = history.runOf(record)
   const key = formatKey({ run: past.run, task: record.actor.id, attempt: record.attempt ?? 0 })
-  return past.givenUp.has(key) ? `${key} had been given up and goes to ${record.to}` : undefined
+  const works = WORKING.has(mainState(to)) || (to === 'completed' && !BY_COMMAND.test(event ?? ''))
+  return works && past.givenUp.has(key) ? `${key} had been given up and goes to ${to}` : undefined
 }
 
 function completesOnce(step: Step, history: History): string | undefined {

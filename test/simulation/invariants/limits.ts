@@ -17,9 +17,14 @@ function allCalls(step: Step, history: History): string | undefined {
   return step.kind === 'arrived' ? tooMany('shared', step.at, history) : undefined
 }
 
+/** What runs say of the limits holds while one of them is unfinished. */
+function isOver({ runs }: History): boolean {
+  return [...runs.values()].every(({ ended }) => ended)
+}
+
 function tooMany(name: 'create' | 'shared', at: number, history: History): string | undefined {
   const limit = history.limits[name] ?? DOCUMENTED[name]
-  if (limit === 'none') return undefined
+  if (limit === 'none' || isOver(history)) return undefined
   let inWindow = 1
   const before = history.arrivals[name]
   for (let index = before.length - 1; index >= 0 && (before[index] ?? 0) > at - limit.windowMs; index--) inWindow++
@@ -27,10 +32,9 @@ function tooMany(name: 'create' | 'shared', at: number, history: History): strin
   return `call ${inWindow} of '${name}' within ${limit.windowMs} ms; ${limit.max} are allowed`
 }
 
-/** While a run is unfinished: what it said of the limits holds no longer than that. */
-function noneRefused(step: Step, { provider, runs }: History): string | undefined {
+function noneRefused(step: Step, history: History): string | undefined {
   if (step.kind !== 'sent' && step.kind !== 'arrived') return undefined
-  const refused = Object.entries(provider.standIn.refusals())
-  if (refused.length === 0 || [...runs.values()].every(({ ended }) => ended)) return undefined
+  const refused = Object.entries(history.provider.standIn.refusals())
+  if (refused.length === 0 || isOver(history)) return undefined
   return refused.map(([name, times]) => `'${name}' refused ${times} calls`).join(', ')
 }

@@ -4,9 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { serve } from '../src/server.ts'
 import { parseInputs } from '../src/workflow/inputs.ts'
 import { loadWorkflow } from '../src/workflow/load.ts'
 import { inWorld } from './simulation/world.ts'
+import { FakeOrchestrator, runView, taskView } from './support/fake-orchestrator.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const EXAMPLES = join(ROOT, 'examples')
@@ -81,13 +83,49 @@ describe('the examples', () => {
       await rm(dataDir, { recursive: true, force: true })
     }
   })
+
+  it('watch-run.ts says who needs a person, what failed, and how the run ended', async () => {
+    const run = 'run_00000001'
+    const orchestrator = new FakeOrchestrator()
+    const spec = { task: 'spec', state: 'escalated.failed', why: 'It failed 3 times.', commands: ['retry', 'skip'] }
+    orchestrator.add(runView({ run, tasks: [taskView(spec)] }))
+    orchestrator.append(run, 1, { type: 'run' })
+    const agent = (id: string) => ({ task: id, actor: { kind: 'agent', id } }) as const
+    orchestrator.append(run, 1, { ...agent('spec'), to: 'escalated.failed' })
+    orchestrator.append(run, 1, { ...agent('plan'), type: 'alert', data: { message: 'not told of' } })
+    orchestrator.append(run, 1, { ...agent('plan'), to: 'failed', data: { failure: { message: 'no plan' } } })
+    orchestrator.append(run, 1, { to: 'failed' })
+    const token = 'a-token-of-this-test'
+    const server = await serve(orchestrator, { port: 0, tokens: [{ name: 'reader', token, access: 'watch' }] })
+    try {
+      const program = await runWith({ TROUPE_TOKEN: token }, 'watch-run.ts', server.url, run)
+      expect(program).toEqual({
+        code: 0,
+        stderr: '',
+        stdout: [
+          `${run} spec needs a person: It failed 3 times. It takes: retry, skip.`,
+          `${run} plan failed: {"message":"no plan"}`,
+          `${run} failed`,
+          '',
+        ].join('\n'),
+      })
+    } finally {
+      await server.close()
+    }
+  })
 })
 
 /** Runs a program of the examples from its source; tsconfig.json says that `troupe` is this package's own source. */
 function runProgram(name: string, ...args: readonly string[]) {
+  return runWith({}, name, ...args)
+}
+
+/** The same, with these environment variables besides. */
+function runWith(env: Readonly<Record<string, string>>, name: string, ...args: readonly string[]) {
   return new Promise<{ code: number | null; stdout: string; stderr: string }>((end) => {
     const child = spawn(process.execPath, ['--import', 'tsx', join(EXAMPLES, name), ...args], {
       cwd: ROOT,
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stdout = ''

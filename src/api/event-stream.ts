@@ -84,6 +84,7 @@ export class EventConnection implements StreamClient {
       after,
       form: EVENT_FORM,
       outlet: this.outlet,
+      maxBehind: parts.bounds.maxBehind,
       onResync: parts.onResync,
       onFailed: (error) => this.#endWith(EVENT_FORM.failed(error)),
     })
@@ -123,9 +124,10 @@ export class EventConnection implements StreamClient {
     })
   }
 
+  /** What it has got so far is the end; the HTTP server gives up a client that does not even take that. */
   #breakOff(): void {
     this.#leave()
-    this.#control?.error(new Error('The client does not read what it asked for.'))
+    this.#control?.close()
   }
 
   #room(): number {

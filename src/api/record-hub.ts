@@ -13,12 +13,12 @@ import type { Selection } from './selection.ts'
 export interface LiveListener {
   readonly selection: Selection
   readonly form: FrameForm
-  /** False when it cannot take the frame: it is told no more until it joins again. */
-  offer(frame: Buffer): boolean
+  /** `cursor` stands behind the frame. False when it cannot take it: it is told no more until it joins again. */
+  offer(frame: Buffer, cursor: string): boolean
   /** It refused a frame. */
   behind(): void
-  /** Some records were never announced; it has everything up to `places` and is told no more until it joins again. */
-  interrupted(places: Map<string, number>): void
+  /** Some records were never announced: it is told no more until it joins again. */
+  interrupted(): void
 }
 
 /** How a hub gathers. Times are ms, sizes bytes. */
@@ -161,13 +161,9 @@ export class RecordHub {
     this.flush()
     const channels = [...this.#all, ...(this.#byRun.get(run) ?? [])]
     for (const channel of channels) {
-      for (const { listener, ahead } of [...channel.members.values()]) {
-        const after = new Map<string, number>()
-        for (const each of channel.runs ?? this.places.runs()) {
-          after.set(each, Math.max(this.places.get(each)?.sent ?? 0, ahead?.get(each) ?? 0))
-        }
+      for (const listener of [...channel.members.keys()]) {
         this.leave(listener)
-        listener.interrupted(after)
+        listener.interrupted()
       }
     }
     place.announced = last
@@ -194,7 +190,7 @@ export class RecordHub {
   #sendTo(channel: Channel, batch: RecordBatch): void {
     const { records, count } = batch.select(channel.selection, channel.runs)
     const frames = new Map<string, Buffer>()
-    let cursor: string | undefined
+    let cursor = ''
     for (const member of channel.members.values()) {
       if (member.ahead) {
         this.#sendRest(channel, member, member.ahead, batch)
@@ -204,11 +200,11 @@ export class RecordHub {
       const { form } = member.listener
       let frame = frames.get(form.key)
       if (!frame) {
-        cursor ??= this.#cursor(channel)
+        cursor ||= this.#cursor(channel)
         frame = form.records(cursor, records)
         frames.set(form.key, frame)
       }
-      this.#give(member.listener, frame, count)
+      this.#give(member.listener, frame, cursor, count)
     }
   }
 
@@ -217,13 +213,16 @@ export class RecordHub {
     const { listener } = member
     const isNew = ({ run, seq }: RunRecord) => seq > (ahead.get(run) ?? 0)
     const { records, count } = batch.select(channel.selection, channel.runs, isNew)
-    if (count > 0) this.#give(listener, listener.form.records(this.#cursor(channel, ahead), records), count)
+    if (count > 0) {
+      const cursor = this.#cursor(channel, ahead)
+      this.#give(listener, listener.form.records(cursor, records), cursor, count)
+    }
     for (const [run, seq] of ahead) if ((this.places.get(run)?.sent ?? 0) >= seq) ahead.delete(run)
     if (ahead.size === 0) member.ahead = undefined
   }
 
-  #give(listener: LiveListener, frame: Buffer, count: number): void {
-    if (listener.offer(frame)) {
+  #give(listener: LiveListener, frame: Buffer, cursor: string, count: number): void {
+    if (listener.offer(frame, cursor)) {
       this.sent += count
       return
     }

@@ -5,8 +5,10 @@ import type { Served } from './run-views.ts'
 
 /** What a client of the stream may cost. Sizes are bytes, times ms. */
 export interface StreamBounds {
-  /** More than this does not wait for a client that is slow: it gets a resync instead. */
+  /** More than this does not wait for a client that is slow. */
   readonly maxWaitingBytes: number
+  /** How many records a client may miss that is slow before it gets a resync; up to here it gets them from the disk, as fast as it reads. */
+  readonly maxBehind: number
   /** A client that takes nothing of what waits for so long is closed. */
   readonly stuckAfterMs: number
   /** A client is asked so often whether it is there. */

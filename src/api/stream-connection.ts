@@ -172,7 +172,18 @@ export class StreamConnection implements StreamClient {
       this.outlet.push(form.failed(error))
     }
     const { outlet } = this
-    const subscription = new Subscription({ served, hub, selection, after, form, outlet, onResync, onFailed })
+    const { maxBehind } = bounds
+    const subscription = new Subscription({
+      served,
+      hub,
+      selection,
+      after,
+      form,
+      outlet,
+      maxBehind,
+      onResync,
+      onFailed,
+    })
     // Taken at once: an unsubscribe may come before the runs were looked up.
     this.#subscriptions.set(id, subscription)
     try {

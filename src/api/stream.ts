@@ -21,6 +21,7 @@ const MINUTE = 60 * SECOND
 
 const BOUNDS: StreamBounds = {
   maxWaitingBytes: MEGABYTE,
+  maxBehind: 20_000,
   stuckAfterMs: 30 * SECOND,
   pingEveryMs: 15 * SECOND,
   idleAfterMs: 5 * MINUTE,

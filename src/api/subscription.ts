@@ -1,6 +1,6 @@
 import { NotFoundError, TroupeError } from '../domain/errors.ts'
 import { isFinalState } from '../machines/public-state.ts'
-import { formatCursor } from './cursor.ts'
+import { formatCursor, parseCursor } from './cursor.ts'
 import type { FrameForm } from './frame-form.ts'
 import type { HistoryPage } from './history.ts'
 import type { Outlet } from './outlet.ts'
@@ -24,6 +24,8 @@ export interface SubscriptionOptions {
   readonly after: After
   readonly form: FrameForm
   readonly outlet: Outlet
+  /** A client that was up to date and misses more records than these gets the state instead. */
+  readonly maxBehind: number
   /** A resync was sent. */
   readonly onResync: () => void
   /** It has ended by itself. */
@@ -48,6 +50,8 @@ export class Subscription implements LiveListener {
   #trouble: unknown
   /** Of `*`: no run newer than this was begun with. */
   #newest = ''
+  /** That of the last frame while it is live. */
+  #cursor = ''
   #todo: string[] = []
   #pageSize = FIRST_PAGE
   #caughtUp = false
@@ -80,18 +84,29 @@ export class Subscription implements LiveListener {
     this.#options.hub.release()
   }
 
-  offer(frame: Buffer): boolean {
-    return this.#options.outlet.offer(frame)
+  offer(frame: Buffer, cursor: string): boolean {
+    if (!this.#options.outlet.offer(frame)) return false
+    this.#cursor = cursor
+    return true
   }
 
   behind(): void {
-    void this.#attempt(() => this.#resync('Records came faster than they were read; they are left out.'))
+    void this.#attempt(async () => {
+      await this.#options.outlet.drained()
+      await this.#goOn()
+    })
   }
 
-  interrupted(after: Map<string, number>): void {
-    this.#after = after
-    for (const run of after.keys()) if (run > this.#newest) this.#newest = run
-    void this.#attempt(() => this.#catchUp())
+  interrupted(): void {
+    void this.#attempt(() => this.#goOn())
+  }
+
+  /** Goes on from what it was given last, as if it had come back. */
+  async #goOn(): Promise<void> {
+    if (this.#stopped) return
+    const { served, hub, selection } = this.#options
+    const start = await startOf(served, hub, selection, parseCursor(this.#cursor))
+    if (!this.#stopped) this.#beginAt(start)
   }
 
   #beginAt(start: SubscriptionStart): void {
@@ -119,6 +134,7 @@ export class Subscription implements LiveListener {
   async #catchUp(): Promise<void> {
     const { outlet } = this.#options
     for (let run = this.#nextBehind(); run !== undefined; run = this.#nextBehind()) {
+      if (this.#isFarBehind()) return this.#resync('Records came faster than they were read; they are left out.')
       const next = run
       await outlet.inTurn(() => this.#readPage(next))
       if (this.#stopped || outlet.closed) return
@@ -127,9 +143,19 @@ export class Subscription implements LiveListener {
     this.#sayCaughtUp(this.#goLive(this.#after))
   }
 
+  /** Whoever was up to date once and has fallen far behind wants to know how things stand, not how they came to be so. */
+  #isFarBehind(): boolean {
+    if (!this.#caughtUp) return false
+    const { hub, maxBehind } = this.#options
+    let missed = 0
+    for (const [run, after] of this.#after) missed += Math.max(0, (hub.places.get(run)?.announced ?? 0) - after)
+    return missed > maxBehind
+  }
+
   /** From here on the hub brings what there is; gives the cursor. */
   #goLive(after: ReadonlyMap<string, number>): string {
     const cursor = this.#options.hub.join(this, after, this.#ended)
+    this.#cursor = cursor
     // The hub knows by now whatever else is needed, once for all clients.
     this.#after = new Map()
     this.#last = new Map()
@@ -206,7 +232,7 @@ export class Subscription implements LiveListener {
     this.#pageSize = Math.ceil(Math.min(LARGEST_PAGE, (PAGE_BYTES * records.length) / whole.length))
     if (wanted.length === 0) return
     const text = wanted.length < records.length ? JSON.stringify(wanted) : whole
-    this.#options.outlet.push(this.form.records(this.#cursor(), text))
+    this.#options.outlet.push(this.form.records(this.#cursorSoFar(), text))
     this.#options.hub.sent += wanted.length
   }
 
@@ -215,7 +241,7 @@ export class Subscription implements LiveListener {
     this.#leftOut.set(run, `${run} ${why}`)
   }
 
-  #cursor(): string {
+  #cursorSoFar(): string {
     if (this.selection.runs) return formatCursor({ seqs: this.#after })
     const seqs = [...this.#after].filter(([run, after]) =>
       instantOf(run) > instantOf(this.#newest) ? after > 0 : this.#isOfNewestInstant(run) || !this.#isWhole(run),

@@ -126,9 +126,12 @@ async function findHolder(context: CliContext, dataDir: string): Promise<Control
 }
 
 function nobodyLine({ runs }: Watched, dataDir: string, wasHeld: boolean): string {
-  const what = runs === '*' ? dataDir : runs.join(', ')
-  const now = wasHeld ? `The process that carried ${what} has ended` : `No process carries ${what} now`
-  return `${now}: this waits for the next. Begin one with ${troupeLine('resume', dataDir)}`
+  if (runs === '*') {
+    return `${wasHeld ? `The process that held ${dataDir} has ended` : `No process holds ${dataDir} now`}: this waits for the next.`
+  }
+  const run = runs.join(', ')
+  const now = wasHeld ? `The process that carried ${run} has ended` : `No process carries ${run} now`
+  return `${now}: this waits for the next. Begin one with ${troupeLine(`resume ${run}`, dataDir)}`
 }
 
 function untilTick({ context, stop }: WatchTask): Promise<void> {

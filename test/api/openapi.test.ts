@@ -51,8 +51,8 @@ describe('the OpenAPI document', () => {
   it('knows every code that an error may have', async () => {
     const text = JSON.stringify(await served())
     const codes = Object.keys(ERROR_CODES).filter((code) => !text.includes(`\`${code}\`: `))
-    // Answered by other routes, and by clients themselves.
-    expect(codes).toEqual(['method-not-allowed', 'holder-gone'])
+    // Of no operation, and of clients themselves.
+    expect(codes).toEqual(['method-not-allowed', 'holder-gone', 'no-answer'])
   })
 
   it('lets queries be read as they are checked', async () => {

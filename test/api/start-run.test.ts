@@ -94,6 +94,10 @@ describe('starting a run', () => {
     ['an unknown limit', { workflow: TEXT, settings: { limits: { 'codegen.x': 'none' } } }],
     ['a limit of another shape', { workflow: TEXT, settings: { limits: { 'codegen.create': 5 } } }],
     ['a missing input', { workflow: TEXT }],
+    [
+      'a thousand and one inputs',
+      { workflow: TEXT, inputs: Object.fromEntries(Array.from({ length: 1001 }, (_, i) => [`i${i}`, 1])) },
+    ],
     ['an unknown input', { workflow: TEXT, inputs: { who: 'Ada', whom: 'x' } }],
     ['an input of another type', { workflow: TEXT, inputs: { who: 'Ada', times: [2] } }],
     ['what only the owner may send', { resolved: {}, inputs: {}, settings: {} }],
@@ -141,13 +145,31 @@ describe('a posted workflow', () => {
     expect(outcomeOf(await ask('POST', '/v1/runs', { json: { workflow } }))).toEqual([422, 'workflow-invalid'])
   })
 
-  it('of 10,000 tasks is taken', async () => {
+  it('of 10,000 tasks is taken, and a larger one refused before it is checked', async () => {
+    const { ask, orchestrator } = serveApi()
+    const ofTasks = (count: number) => {
+      const tasks = Array.from({ length: count }, (_, i) => [
+        `t${i}`,
+        { prompt: 'p', ...(i > 0 ? { needs: [`t${i - 1}`] } : {}) },
+      ])
+      return { name: 'large', defaults: { backend: 'simulated' }, tasks: Object.fromEntries(tasks) }
+    }
+    expect((await ask('POST', '/v1/runs', { json: { workflow: ofTasks(10_000) } })).status).toBe(201)
+    const answer = await ask('POST', '/v1/runs', { json: { workflow: ofTasks(10_001) } })
+    expect(detailsOf(answer)).toEqual({
+      problems: [
+        { file: '<workflow>', line: 0, column: 0, message: 'tasks: has 10001 tasks; a server takes at most 10000' },
+      ],
+    })
+    expect(orchestrator.calls).toHaveLength(1)
+  })
+
+  it('with a thousand mistakes is answered with some of them and the number of the others', async () => {
     const { ask } = serveApi()
-    const tasks = Object.fromEntries(
-      Array.from({ length: 10_000 }, (_, i) => [`t${i}`, { prompt: 'p', ...(i > 0 ? { needs: [`t${i - 1}`] } : {}) }]),
-    )
-    const workflow = { name: 'large', defaults: { backend: 'simulated' }, tasks }
-    expect((await ask('POST', '/v1/runs', { json: { workflow } })).status).toBe(201)
+    const wrong = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`k${i}`, 1]))
+    const answer = await ask('POST', '/v1/runs', { json: { workflow: { ...DEFINITION, ...wrong } } })
+    const { problems } = detailsOf(answer) as { problems: readonly { message: string }[] }
+    expect([problems.length, problems.at(-1)?.message]).toEqual([201, 'and 800 mistakes more'])
   })
 })
 

@@ -33,7 +33,7 @@ async function appendMuch({ orchestrator }: Pick<StreamFixture, 'orchestrator'>,
 
 describe('a client that reads slowly', () => {
   it('costs bounded memory, gets the state instead of what it missed, and goes on live without a gap', async () => {
-    const fixture = await connected({ maxWaitingBytes: BOUND })
+    const fixture = await connected({ maxWaitingBytes: BOUND, maxBehind: 10 })
     const { client, orchestrator, stream } = fixture
     await follow(client)
     client.socket.pause()
@@ -55,7 +55,7 @@ describe('a client that reads slowly', () => {
   })
 
   it('gets a state for each of its subscriptions; that of all runs holds those that have not ended', async () => {
-    const fixture = await connected({ maxWaitingBytes: BOUND })
+    const fixture = await connected({ maxWaitingBytes: BOUND, maxBehind: 10 })
     const { client, orchestrator } = fixture
     orchestrator.add(runView({ run: 'run_2', status: 'completed' }))
     await follow(client, 'one')
@@ -63,13 +63,28 @@ describe('a client that reads slowly', () => {
     client.socket.pause()
     await appendMuch(fixture)
     client.socket.resume()
-    const one = await client.until((message) => isResync(message) && message['subscription'] === 'one')
-    const all = await client.until((message) => isResync(message) && message['subscription'] === 'all')
-    expect([one['state'], all['state']]).toEqual(Array(2).fill({ runs: [orchestrator.view(RUN)] }))
+    for (const id of ['one', 'all']) {
+      const resync = await client.until((message) => isResync(message) && message['subscription'] === id)
+      expect(resync['state']).toEqual({ runs: [orchestrator.view(RUN)] })
+    }
+  })
+
+  it('gets what it missed from the disk when that is not much', async () => {
+    const fixture = await connected({ maxWaitingBytes: BOUND })
+    const { client, orchestrator, stream } = fixture
+    await follow(client)
+    client.socket.pause()
+    await appendMuch(fixture)
+    client.socket.resume()
+    await client.until(hasSeq(RUN, 103))
+    orchestrator.append(RUN)
+    await client.until(hasSeq(RUN, 104))
+    expect(seen(client)).toEqual(Array.from({ length: 101 }, (_, index) => [RUN, 4 + index]))
+    expect([client.said.filter(isCaughtUp).length, stream.stats().resyncs]).toEqual([1, 0])
   })
 
   it('holds nobody else up', async () => {
-    const fixture = await connected({ maxWaitingBytes: BOUND })
+    const fixture = await connected({ maxWaitingBytes: BOUND, maxBehind: 10 })
     const quick = await fixture.open()
     await follow(fixture.client)
     await follow(quick)
@@ -80,7 +95,7 @@ describe('a client that reads slowly', () => {
   })
 
   it('is given history only as fast as it reads', async () => {
-    const fixture = await connected({ maxWaitingBytes: BOUND })
+    const fixture = await connected({ maxWaitingBytes: BOUND, maxBehind: 10 })
     await appendMuch(fixture, 60)
     let pages = 0
     fixture.orchestrator.beforeRecords = async () => void pages++
@@ -96,7 +111,7 @@ describe('a client that reads slowly', () => {
   })
 
   it('is closed when it takes nothing at all for 30 s', async () => {
-    const fixture = await connected({ maxWaitingBytes: BOUND })
+    const fixture = await connected({ maxWaitingBytes: BOUND, maxBehind: 10 })
     const { client, clock, stream, orchestrator } = fixture
     await follow(client)
     client.socket.pause()
@@ -140,7 +155,7 @@ describe('a client that floods', () => {
   })
 
   it('is not read any further while it does not take the answers', async () => {
-    const { client, stream, sockets } = await connected({ maxWaitingBytes: BOUND })
+    const { client, stream, sockets } = await connected({ maxWaitingBytes: BOUND, maxBehind: 10 })
     client.socket.pause()
     const nonsense = JSON.stringify({ type: 'unsubscribe', id: 'x'.repeat(100) })
     for (let n = 0; n < 60_000; n++) client.socket.send(nonsense)

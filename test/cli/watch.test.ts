@@ -115,7 +115,7 @@ describe('troupe watch RUN beside a holder', () => {
     expect(await ended).toBe(0)
     expect(shown(cli)).toEqual([1, 2, 3, 4, 5, 6, 'result'])
     expect(cli.stderr.lines).toEqual([
-      `The process that carried ${RUN} has ended: this waits for the next. Begin one with troupe resume --data-dir ${cli.env['TROUPE_DATA_DIR']}`,
+      `The process that carried ${RUN} has ended: this waits for the next. Begin one with troupe resume ${RUN} --data-dir ${cli.env['TROUPE_DATA_DIR']}`,
     ])
   })
 
@@ -168,7 +168,7 @@ describe('troupe watch RUN without a holder', () => {
     expect(await ended).toBe(0)
     expect(shown(cli)).toEqual([...Array.from({ length: 1503 }, (_, index) => index + 1), 'result'])
     expect(cli.stderr.lines).toEqual([
-      `No process carries ${RUN} now: this waits for the next. Begin one with troupe resume --data-dir ${cli.env['TROUPE_DATA_DIR']}`,
+      `No process carries ${RUN} now: this waits for the next. Begin one with troupe resume ${RUN} --data-dir ${cli.env['TROUPE_DATA_DIR']}`,
     ])
     expect([cli.taken, cli.orchestrator.calls]).toEqual([[], []])
   })

@@ -1,12 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { cursorAfter } from '../../src/api/cursor.ts'
 import * as browser from '../../src/client/browser.ts'
 import * as node from '../../src/client/index.ts'
 import { createVirtualClock } from '../../src/host/virtual-clock.ts'
-import { record } from '../support/fake-orchestrator.ts'
+import { createLog } from '../../src/server/log.ts'
+import { serve } from '../../src/server.ts'
+import { FakeOrchestrator, record, runView } from '../support/fake-orchestrator.ts'
 import { type Script, serveScript } from '../support/scripted-server.ts'
 
 const SRC = resolve(import.meta.dirname, '../../src')
@@ -125,6 +127,29 @@ describe('the client for browsers', () => {
       ['POST', '/v1/tickets', 'Bearer secret'],
       ['POST', '/v1/tickets', 'Bearer secret'],
     ])
+  })
+
+  it.each([
+    ['a page', browser.createClient, { WebSocket }],
+    ['Node', node.createClient, {}],
+  ] as const)('is let in to a real server with its token, and with no other, from %s', async (_where, create, more) => {
+    const orchestrator = new FakeOrchestrator()
+    const token = 'a-token-of-this-test'
+    const log = createLog({ level: 'error', write: () => undefined })
+    const tokens = [{ name: 'page', token, access: 'watch' }] as const
+    const { url, close } = await serve(orchestrator, { port: 0, tokens, log })
+    onTestFinished(close)
+    orchestrator.add(runView({ run: 'run_1' }))
+    orchestrator.append('run_1', 2)
+    const good = create({ url, token, ...more })
+    const watching = good.watch({ runs: ['run_1'], after: 'start' })
+    expect(await firstOf(watching)).toEqual({ value: record('run_1', 1), done: false })
+    watching.close()
+    const refused = (promise: Promise<unknown>) => promise.catch((error: unknown) => error)
+    expect(await refused(good.command('run_1', { type: 'pause' }))).toMatchObject({ code: 'forbidden' })
+    const bad = create({ url, token: 'another-token-altogether', ...more })
+    expect(await refused(bad.runs())).toMatchObject({ code: 'unauthorized' })
+    expect(await refused(firstOf(bad.watch({ runs: '*' })))).toMatchObject({ code: 'unauthorized' })
   })
 
   it('is told why when its token is not accepted', async () => {

@@ -304,13 +304,19 @@ describe('watching a server', () => {
   })
 
   it('loses nothing when the server leaves records out because it is slow', async () => {
-    const { client, orchestrator, stream } = await served({ stream: { maxWaitingBytes: 64 * 1024 } })
-    const watching = client.watch({ runs: [RUN], after: 'start', buffer: 20 })
+    const { client, orchestrator, stream } = await served({ stream: { maxWaitingBytes: 64 * 1024, maxBehind: 50 } })
+    let onCaughtUp: () => void = () => undefined
+    const caughtUp = new Promise<void>((resolve) => {
+      onCaughtUp = resolve
+    })
+    const watching = client.watch({ runs: [RUN], after: 'start', buffer: 20, onCaughtUp })
     const text = 'x'.repeat(20_000)
     const total = 1500
     const iterator = watching[Symbol.asyncIterator]()
+    const first = iterator.next()
+    await caughtUp
     orchestrator.append(RUN, 1)
-    const seen: (number | undefined)[] = [(await iterator.next()).value?.seq]
+    const seen: (number | undefined)[] = [(await first).value?.seq]
     // More than the sockets between hold, while nobody reads.
     for (let appended = 1; appended < total; appended += 1) {
       orchestrator.append(RUN, 1, { data: { text } })

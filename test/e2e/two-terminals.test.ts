@@ -196,6 +196,6 @@ describe.concurrent('a terminal when nobody holds the folder', () => {
     expect([cancelled.code, cancelled.stdout]).toEqual([0, `${run}: cancelled\n`])
     const again = await terminal.troupe(['cancel', run, '--data-dir', dataDir])
     expect([again.code, again.stdout]).toEqual([2, ''])
-    expect(again.stderr).toMatch(/has ended \(cancelled\)/)
+    expect(again.stderr).toMatch(/is cancelled and cannot take 'cancel'/)
   })
 })

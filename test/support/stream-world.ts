@@ -18,6 +18,7 @@ import type { Said } from './stream-client.ts'
 
 const GATHER_MS = 25
 const MAX_WAITING = 3000
+const MAX_BEHIND = 12
 /** So few records are on a page of history that even a short one has many. */
 const PAGE = 3
 
@@ -139,6 +140,7 @@ export class CheckingClient {
       selection: this.selection,
       after: parseAfter(this.#cursor ?? this.#after),
       form: messageForm('s'),
+      maxBehind: MAX_BEHIND,
       onResync: () => undefined,
       onFailed: (error) => {
         this.failed = error

@@ -23,9 +23,11 @@ export function createAccess(form) {
   /** @type {Promise<void> | undefined} */
   let asking
 
-  const ask = () => {
+  const ask = (/** @type {boolean} */ wasWrong) => {
     asking ??= new Promise((resolve) => {
       form.hidden = false
+      const wrong = form.querySelector('#token-wrong')
+      if (wrong instanceof HTMLElement) wrong.hidden = !wasWrong
       const field = /** @type {HTMLInputElement} */ (form.elements.namedItem('token'))
       field.focus()
       form.onsubmit = (event) => {
@@ -58,7 +60,7 @@ export function createAccess(form) {
       // Another request may have been given a new token meanwhile.
       if (sessionStorage.getItem(STORED) === sent) {
         sessionStorage.removeItem(STORED)
-        await ask()
+        await ask(sent !== null)
       }
       return json(path, method)
     }

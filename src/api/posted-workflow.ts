@@ -12,18 +12,23 @@ const MAX_TASKS = 10_000
 /** Who made more mistakes than this made one many times. */
 const MAX_PROBLEMS = 200
 
-/** Checks the text of a workflow file of this server. Throws WorkflowError; each mistake has its place. */
-export function readWorkflowText(file: string, text: string): Workflow {
-  return withFewProblems(() => checkFew(readText(file, text)))
-}
+/** A workflow as it came in: the text of a file of this server, or what somebody sent, an object or its YAML or JSON text. */
+export type GivenWorkflow =
+  | { readonly kind: 'file'; readonly file: string; readonly text: string }
+  | { readonly kind: 'posted'; readonly workflow: string | WorkflowDefinition }
+
+/** What reading a workflow came to. */
+export type ReadAnswer = { readonly workflow: Workflow } | { readonly problems: readonly Problem[] }
 
 /**
- * Checks a workflow that somebody sent: an object, or its YAML or JSON text. It may not name files of this machine. Throws
- * WorkflowError; a text's mistakes have a line and a column.
+ * Checks a workflow that came in. One that somebody sent may not name files of this machine. Throws WorkflowError; a text's
+ * mistakes have a line and a column.
  */
-export function readPostedWorkflow(given: string | WorkflowDefinition): Workflow {
+export function readGivenWorkflow(given: GivenWorkflow): Workflow {
   return withFewProblems(() => {
-    const read = typeof given === 'string' ? readText(POSTED, given) : readDefinition(given)
+    if (given.kind === 'file') return checkFew(readText(given.file, given.text))
+    const { workflow: posted } = given
+    const read = typeof posted === 'string' ? readText(POSTED, posted) : readDefinition(posted)
     const workflow = checkFew(read)
     refuseFiles(read)
     return workflow

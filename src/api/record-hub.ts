@@ -6,8 +6,8 @@ import { History } from './history.ts'
 import { RecordBatch } from './record-batch.ts'
 import { endsRun, type RunPlace, RunPlaces } from './run-places.ts'
 import { RunStates } from './run-states.ts'
-import type { Served } from './run-views.ts'
 import type { Selection } from './selection.ts'
+import type { StreamSource } from './stream-source.ts'
 
 /** Somebody who is told of records as they become durable. */
 export interface LiveListener {
@@ -53,7 +53,7 @@ export class RecordHub {
   readonly history: History
   /** Records that were given to listeners. */
   sent = 0
-  readonly #served: Served
+  readonly #served: StreamSource
   readonly #options: HubOptions
   readonly #channels = new Map<string, Channel>()
   readonly #byRun = new Map<string, Set<Channel>>()
@@ -64,7 +64,7 @@ export class RecordHub {
   #scheduled = false
   #gathering: TimerHandle | undefined
 
-  constructor(served: Served, options: HubOptions) {
+  constructor(served: StreamSource, options: HubOptions) {
     this.#served = served
     this.#options = options
     this.places = new RunPlaces(served.views)

@@ -3,7 +3,7 @@ import type { RunSettings } from '../domain/orchestration.ts'
 import type { Workflow } from '../domain/workflow.ts'
 import { parseInputs } from '../workflow/inputs.ts'
 import { createKeyedStarts, type KeyedRun, startKeyOf } from './idempotency.ts'
-import { readPostedWorkflow, readWorkflowText } from './posted-workflow.ts'
+import { readWorkflow } from './read-workflow.ts'
 import type { ResolvedStart, StartRequest } from './requests.ts'
 import type { Handlers, RoutesOptions } from './routes-options.ts'
 import { openWorkflowFolder } from './workflow-folder.ts'
@@ -17,7 +17,11 @@ export function startHandlers(options: RoutesOptions): Handlers<'startRun' | 're
   const resolve = async (asked: StartRequest | ResolvedStart): Promise<PreparedStart> => {
     if ('resolved' in asked) return { ...asked, workflow: asked.resolved }
     const { workflow: posted, file = '', inputs = {}, settings = {} } = asked
-    const workflow = posted === undefined ? readWorkflowText(file, await folder.read(file)) : readPostedWorkflow(posted)
+    const workflow = await readWorkflow(
+      posted === undefined
+        ? { kind: 'file', file, text: await folder.read(file) }
+        : { kind: 'posted', workflow: posted },
+    )
     return { workflow, inputs: parseInputs(workflow, present(inputs)), settings }
   }
 

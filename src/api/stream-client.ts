@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
 import type { Outlet } from './outlet.ts'
 import type { RecordHub } from './record-hub.ts'
-import type { Served } from './run-views.ts'
+import type { StreamSource } from './stream-source.ts'
 
 /** What a client of the stream may cost. Sizes are bytes, times ms. */
 export interface StreamBounds {
@@ -23,7 +23,7 @@ export interface StreamBounds {
 
 /** What every client of a stream shares. */
 export interface StreamParts {
-  readonly served: Served
+  readonly served: StreamSource
   readonly hub: RecordHub
   readonly clock: Clock
   readonly bounds: StreamBounds

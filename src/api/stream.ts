@@ -9,10 +9,10 @@ import { stopping } from './errors.ts'
 import { EventConnection, readEventsQuery } from './event-stream.ts'
 import { RecordHub } from './record-hub.ts'
 import { refuseUpgrade } from './refuse-upgrade.ts'
-import type { Served } from './run-views.ts'
 import type { StreamBounds, StreamClient, StreamParts } from './stream-client.ts'
 import { StreamConnection } from './stream-connection.ts'
 import { STREAM_PROTOCOL } from './stream-messages.ts'
+import type { StreamSource } from './stream-source.ts'
 
 const KILOBYTE = 1024
 const MEGABYTE = 1024 * KILOBYTE
@@ -71,7 +71,7 @@ export interface RecordStream {
 }
 
 /** Makes the stream of what `served` will be: records as they become durable, and commands. A client waits until there is something. */
-export function createRecordStream(served: Promise<Served>, options: RecordStreamOptions = {}): RecordStream {
+export function createRecordStream(served: Promise<StreamSource>, options: RecordStreamOptions = {}): RecordStream {
   return new Stream(served, options)
 }
 
@@ -87,7 +87,7 @@ class Stream implements RecordStream {
   #heartbeat: TimerHandle | undefined
   #closed = false
 
-  constructor(served: Promise<Served>, { clock = realClock, server = 'troupe', ...bounds }: RecordStreamOptions) {
+  constructor(served: Promise<StreamSource>, { clock = realClock, server = 'troupe', ...bounds }: RecordStreamOptions) {
     this.#clock = clock
     this.#server = server
     this.#bounds = { ...BOUNDS, ...bounds }
@@ -151,7 +151,7 @@ class Stream implements RecordStream {
     this.#sockets.close()
   }
 
-  #partsOf(served: Served): StreamParts {
+  #partsOf(served: StreamSource): StreamParts {
     const { gatherMs } = this.#bounds
     const hub = new RecordHub(served, { clock: this.#clock, gatherMs, frameBytes: FRAME_BYTES })
     this.#hub = hub

@@ -3,8 +3,8 @@ import { isFinalState } from '../machines/public-state.ts'
 import { type CursorPosition, parseCursor } from './cursor.ts'
 import type { RecordHub } from './record-hub.ts'
 import { instantOf } from './run-places.ts'
-import type { Served } from './run-views.ts'
 import type { Selection } from './selection.ts'
+import type { StreamSource } from './stream-source.ts'
 
 /** Where a subscription begins: the beginning, what comes from now on, or where a cursor stands. */
 export type After = 'start' | 'now' | CursorPosition
@@ -31,7 +31,7 @@ export function parseAfter(text: string): After {
 
 /** Looks up where a subscription begins. Throws NotFoundError for a run that never was or, of one run alone, is no more. */
 export function startOf(
-  served: Served,
+  served: StreamSource,
   hub: RecordHub,
   selection: Selection,
   after: After,
@@ -39,7 +39,7 @@ export function startOf(
   return selection.runs ? startOfSome(served, hub, selection.runs, after) : startOfAll(served, hub, after)
 }
 
-async function startOfSome({ views }: Served, hub: RecordHub, runs: readonly string[], from: After) {
+async function startOfSome({ views }: StreamSource, hub: RecordHub, runs: readonly string[], from: After) {
   const start = emptyStart('')
   let readable = 0
   for (const run of runs) {
@@ -61,7 +61,11 @@ async function startOfSome({ views }: Served, hub: RecordHub, runs: readonly str
   return start
 }
 
-async function startOfAll({ orchestrator, views }: Served, hub: RecordHub, from: After): Promise<SubscriptionStart> {
+async function startOfAll(
+  { orchestrator, views }: StreamSource,
+  hub: RecordHub,
+  from: After,
+): Promise<SubscriptionStart> {
   const rows = [...orchestrator.runs()].sort((a, b) => (a.run < b.run ? -1 : 1))
   const newest = rows.at(-1)?.run ?? ''
   const seen = typeof from === 'string' ? undefined : from
@@ -92,7 +96,12 @@ function placeGone(start: SubscriptionStart, hub: RecordHub, run: string, seq: n
 }
 
 /** A run that nobody carries says nothing; what it says once it is carried is new. */
-async function placeNow(start: SubscriptionStart, views: Served['views'], hub: RecordHub, run: string): Promise<void> {
+async function placeNow(
+  start: SubscriptionStart,
+  views: StreamSource['views'],
+  hub: RecordHub,
+  run: string,
+): Promise<void> {
   const place = hub.places.locate(run)
   const last = place?.announced ?? (await views.read(run).catch(() => undefined))?.seq
   if (last === undefined) return void start.without.add(run)
@@ -111,7 +120,7 @@ function emptyStart(newest: string): SubscriptionStart {
   return { after: new Map(), last: new Map(), ended: new Set(), without: new Set(), leftOut: new Map(), newest }
 }
 
-async function readUnlessGone(views: Served['views'], run: string, mayBeGone: boolean) {
+async function readUnlessGone(views: StreamSource['views'], run: string, mayBeGone: boolean) {
   try {
     return await views.read(run)
   } catch (error) {

@@ -7,8 +7,8 @@ import type { Outlet } from './outlet.ts'
 import type { LiveListener, RecordHub } from './record-hub.ts'
 import { instantOf } from './run-places.ts'
 import type { RunState } from './run-states.ts'
-import type { Served } from './run-views.ts'
 import type { Selection } from './selection.ts'
+import type { StreamSource } from './stream-source.ts'
 import { type After, type SubscriptionStart, startOf } from './subscription-start.ts'
 
 /** A page of history is about this large, whatever the size of its records. */
@@ -18,7 +18,7 @@ const LARGEST_PAGE = 500
 
 /** What a subscription is made of. */
 export interface SubscriptionOptions {
-  readonly served: Served
+  readonly served: StreamSource
   readonly hub: RecordHub
   readonly selection: Selection
   readonly after: After

@@ -1,11 +1,11 @@
 import type { CommandOrigin, CommandReply } from '../domain/command.ts'
 import { NotFoundError, UsageError } from '../domain/errors.ts'
 import { parseTaskId } from '../domain/ids.ts'
-import type { Orchestrator } from '../domain/orchestration.ts'
 import { parseRunCommand, parseTaskCommand } from './commands.ts'
 import { type Selection, selectRecords } from './selection.ts'
 import type { CommandMessage } from './stream-messages.ts'
 import { parseClientMessage, UnclearMessageError } from './stream-protocol.ts'
+import type { StreamSource } from './stream-source.ts'
 import { type After, parseAfter } from './subscription-start.ts'
 
 /** What a client wants. */
@@ -14,7 +14,7 @@ export type Wish =
   | { readonly type: 'unsubscribe'; readonly id: string }
   | { readonly type: 'command'; readonly id: string; readonly give: GiveCommand }
 
-type GiveCommand = (orchestrator: Orchestrator, origin: CommandOrigin) => Promise<CommandReply>
+type GiveCommand = (orchestrator: StreamSource['orchestrator'], origin: CommandOrigin) => Promise<CommandReply>
 
 /** What a message means, checked to its last word. Throws UnclearMessageError, and NotFoundError never: that is a matter of the runs. */
 export function understandMessage(text: string): Wish {

@@ -9,8 +9,8 @@ export interface Output {
   /** Calls back once what was written so far was taken. */
   onceDrained(fn: () => void): void
   readonly isTerminal: boolean
-  /** Nobody takes what is written any more. */
-  readonly gone: boolean
+  /** Calls back once nobody takes what is written any more. */
+  onceGone(fn: () => void): void
   readonly columns: number
   readonly rows: number
 }

@@ -53,9 +53,7 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     write: (text) => broken || stream.write(text),
     onceDrained: (fn) => void stream.once('drain', fn),
     isTerminal: stream.isTTY === true,
-    get gone() {
-      return broken
-    },
+    onceGone: (fn) => void stream.once('error', fn),
     get columns() {
       return stream.columns || 80
     },

@@ -98,10 +98,10 @@ export function mayTryAgain(error: unknown, repeatable: boolean): boolean {
   return error instanceof ApiError && error.code === 'stopping'
 }
 
-/** Gives a holder that is just coming or going a moment. */
-export function pause(context: Pick<CliContext, 'every'>): Promise<void> {
+/** Gives a holder that is just coming or going a moment, ms. */
+export function pause(context: Pick<CliContext, 'every'>, ms = PAUSE_MS): Promise<void> {
   return new Promise((resolve) => {
-    const stop = context.every(PAUSE_MS, () => {
+    const stop = context.every(ms, () => {
       stop()
       resolve()
     })

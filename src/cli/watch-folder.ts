@@ -5,9 +5,9 @@ import type { DataFolderReader } from '../domain/orchestration.ts'
 import type { CliContext } from './context.ts'
 import { type FolderRecords, openFolderRecords } from './folder-records.ts'
 import { troupeLine } from './next-commands.ts'
-import { mayTryAgain } from './pursue-runs.ts'
+import { mayTryAgain, pause } from './pursue-runs.ts'
 import type { WatchSource } from './run-source.ts'
-import type { StopRequest } from './stop-request.ts'
+import { type StopRequest, untilStopped } from './stop-request.ts'
 import type { Watched } from './watched.ts'
 
 /** How often it is looked whether somebody holds the folder, or something is new on the disk, ms. */
@@ -38,15 +38,15 @@ export async function watchFolder(task: WatchTask, dataDir: string): Promise<voi
     await disk.look()
     if (isOver(task)) return
     if (first) watched.note(nobodyLine(watched, dataDir, wasHeld))
-    await untilTick(task)
+    await untilStopped(pause(context, POLL_MS), task.stop)
   }
 }
 
 /** Shows what `source` brings until there is no more to come or a stop is wished. Throws when it answers no more. */
 export async function watchThrough(task: WatchTask, source: WatchSource, handlers: WatchHandlers = {}): Promise<void> {
   const { watched, stop } = task
-  await watched.meet(source)
-  if (!watched.complete) {
+  await untilStopped(watched.meet(source), stop)
+  if (!watched.complete && !isOver(task)) {
     const watching = source.watch({
       ...handlers,
       runs: watched.runs,
@@ -111,8 +111,8 @@ class DiskLook {
   }
 }
 
-function isOver({ watched, stop, context }: WatchTask): boolean {
-  return watched.finished || stop.signal.aborted || context.stdout.gone
+function isOver({ watched, stop }: WatchTask): boolean {
+  return watched.finished || stop.signal.aborted
 }
 
 /** One that holds the folder without answering tells nothing: the disk does. */
@@ -132,16 +132,4 @@ function nobodyLine({ runs }: Watched, dataDir: string, wasHeld: boolean): strin
   const run = runs.join(', ')
   const now = wasHeld ? `The process that carried ${run} has ended` : `No process carries ${run} now`
   return `${now}: this waits for the next. Begin one with ${troupeLine(`resume ${run}`, dataDir)}`
-}
-
-function untilTick({ context, stop }: WatchTask): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      end()
-      stop.signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const end = context.every(POLL_MS, done)
-    stop.signal.addEventListener('abort', done, { once: true })
-  })
 }

@@ -69,8 +69,8 @@ export class WatchedRun implements Watched {
     if (this.#final) this.#output.finished(this.#final, outcomeOfEnded(this.#final))
   }
 
-  async leave(): Promise<void> {
-    await this.#views?.refresh()
+  async leave(patience: Promise<void>): Promise<void> {
+    await Promise.race([this.#views?.refresh(), patience])
     const view = this.#views?.read()[0]
     if (view) this.#output.finished(view, { status: view.status, reason: 'No longer watched.' })
   }

@@ -22,8 +22,8 @@ export interface Watched {
   pass(cursor: string): void
   /** Shows how it ended. */
   finish(): void
-  /** Shows how things stand when it is no longer watched. */
-  leave(): Promise<void>
+  /** Shows how things stand when it is no longer watched, or stood last if nobody tells before `patience` is over. */
+  leave(patience: Promise<void>): Promise<void>
   /** One line for a person. */
   note(text: string): void
   close(): void

@@ -13,7 +13,7 @@ export interface InspectedActor {
 }
 
 /** Version of the messages of `@statelyai/inspect` that are spoken. */
-export const INSPECT_VERSION = '0.7.2'
+const INSPECT_VERSION = '0.7.2'
 /** Longer ones leave the context out. The definition does not count: it is ours. */
 const MOST_CHARACTERS = 64 * 1024
 

@@ -145,9 +145,10 @@ describe('troupe watch RUN beside a holder', () => {
   it('ends when nobody takes what it writes any more', async () => {
     const { cli, holder } = await withHolder()
     const ended = cli.run('watch', RUN, '--json', '--from-start')
-    cli.stdout.gone = true
     holder.orchestrator.append(RUN, 1)
-    expect(await ended).toBe(0)
+    await cli.stdout.until(/"seq":1/)
+    cli.stdout.leave()
+    expect([await ended, shown(cli)]).toEqual([0, [1]])
   })
 
   it.each(['run_2', 'nonsense'])('exits with 2 for %s, which is no run', async (name) => {

@@ -82,8 +82,7 @@ export class MachineSteps {
 
   #take({ machine, snapshot, timers }: Known, event: AnyEventObject): ActorStep | undefined {
     const [next, actions] = transition(machine, snapshot, event)
-    const isChanged =
-      next.context !== snapshot.context || JSON.stringify(next.value) !== JSON.stringify(snapshot.value)
+    const isChanged = next.context !== snapshot.context || JSON.stringify(next.value) !== JSON.stringify(snapshot.value)
     if (!isChanged && actions.length === 0) return undefined
     // A timer that goes off is armed no longer.
     const armed = timers.filter((timer) => timer !== event.type)

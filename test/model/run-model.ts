@@ -6,7 +6,7 @@ import { managerMachine } from '../../src/machines/manager-machine.ts'
 import { mainState } from '../../src/machines/public-state.ts'
 import { supervisorMachine } from '../../src/machines/supervisor-machine.ts'
 import { type Act, type ActorState, type ActorStep, MachineSteps } from './machine-steps.ts'
-import { ANN, add, BOB, keyOf, MANAGER, NAMES, NONE, SUPERVISOR, TASKS, type World } from './world.ts'
+import { ANN, arrange, BOB, including, keyOf, MANAGER, NAMES, NONE, SUPERVISOR, TASKS, type World } from './world.ts'
 
 /** What is modelled. */
 export interface ModelOptions {
@@ -42,7 +42,6 @@ export class RunModel {
       durable: NAMES.map(() => NONE),
       queue: [],
       phases: NAMES.map(() => 'new'),
-      restarted: NAMES.map(() => false),
       messages: [],
       runs: [],
       holders: [],
@@ -51,7 +50,7 @@ export class RunModel {
       left,
     }
     this.#start(world, SUPERVISOR)
-    while (world.queue.length > 0) this.commit(world)
+    this.commit(world)
     this.proceed(world)
     return world
   }
@@ -88,28 +87,30 @@ export class RunModel {
     return !world.queue.some((waiting) => waiting.actor === actor)
   }
 
-  /** The oldest record becomes durable. */
-  commit(world: World): void {
-    const record = world.queue.shift()
-    if (record === undefined) return
-    world.durable[record.actor] = record.state
-    for (const fact of record.facts) add(world.durableFacts, fact)
+  /** The records that wait become durable: all in one write, or the first `count` where a kill tears it. */
+  commit(world: World, count = world.queue.length): void {
+    for (const { actor, state, facts } of world.queue.slice(0, count)) {
+      world.durable = world.durable.with(actor, state)
+      for (const fact of facts) world.durableFacts = including(world.durableFacts, fact)
+    }
+    world.queue = world.queue.slice(count)
   }
 
-  /** The process dies and another restores what is durable (I12): effects that were owed start again. */
-  crash(world: World): void {
+  /** The process dies over its last write, and another restores what is durable (I12): effects that were owed start again. */
+  crash(world: World, written: number): void {
+    this.commit(world, written)
     world.queue = []
-    world.actors = [...world.durable]
-    world.facts = [...world.durableFacts]
-    world.messages = world.messages.flatMap((message) => (message.at === 'there' ? [{ ...message, isLate: true }] : []))
+    world.actors = world.durable
+    world.facts = world.durableFacts
+    const sent = world.messages.filter(({ at }) => at === 'there')
+    world.messages = arrange(sent.map((message) => ({ ...message, isLate: true })))
     world.holders = []
     for (const actor of [MANAGER, ...TASKS]) {
       const state = this.live(world, actor)
       const holds = state !== undefined && (HOLDING.has(mainState(state.name)) || state.name === 'escalated.overdue')
-      if (holds) add(world.holders, keyOf(actor, state.context['attempt']))
+      if (holds) world.holders = including(world.holders, keyOf(actor, state.context['attempt']))
     }
-    world.phases = NAMES.map(() => 'new')
-    world.restarted = NAMES.map((_, actor) => this.live(world, actor)?.owed !== undefined)
+    world.phases = NAMES.map((_, actor) => (this.live(world, actor)?.owed === undefined ? 'new' : 'restarted'))
     // Whoever resumes tries again what was closed for want of quota.
     if (this.isPaused(world)) this.tell(world, SUPERVISOR, { type: 'run.continue' })
     this.proceed(world)
@@ -151,11 +152,8 @@ export class RunModel {
   #settle(world: World, actor: number, { next, isChanged, isStarting, acts }: ActorStep): void {
     this.#depth++
     const facts: string[] = []
-    if (isStarting) {
-      world.phases[actor] = 'new'
-      world.restarted[actor] = false
-    }
-    world.actors[actor] = next.number
+    if (isStarting) world.phases = world.phases.with(actor, 'new')
+    world.actors = world.actors.with(actor, next.number)
     for (const act of acts) this.#act(world, actor, act, facts)
     // Whoever was told something on the way has its record first.
     if (isChanged) this.#record(world, actor, next, facts)
@@ -169,14 +167,14 @@ export class RunModel {
 
   #record(world: World, actor: number, next: ActorState, facts: string[]): void {
     if (next.context['ref'] !== undefined) facts.push(`owned:${keyOf(actor, next.context['attempt'])}`)
-    for (const fact of facts) add(world.facts, fact)
-    world.queue.push({ actor, state: next.number, facts })
+    for (const fact of facts) world.facts = including(world.facts, fact)
+    world.queue = [...world.queue, { actor, state: next.number, facts }]
   }
 
   #act(world: World, actor: number, { name, params }: Act, facts: string[]): void {
     const key = keyOf(actor, params['attempt'])
     if (name === 'releaseSlots') world.holders = world.holders.filter((holder) => holder !== key)
-    else if (name === 'holdSlots') add(world.holders, key)
+    else if (name === 'holdSlots') world.holders = including(world.holders, key)
     else if (name === 'giveUpAgentRun') {
       if (params['ref'] !== undefined || params['intentAt'] !== undefined) facts.push(`given-up:${key}`)
     } else if (name === 'blockAccount') {

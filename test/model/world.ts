@@ -11,23 +11,23 @@ export const NONE = -1
 
 /** What may still go wrong, each so often. */
 export interface Allowance {
-  crash: number
+  readonly crash: number
   /** A request or its answer that gets lost, or comes too late to be waited for. */
-  lost: number
+  readonly lost: number
   /** A request that arrives twice, or a command that is said twice. */
-  doubled: number
+  readonly doubled: number
   /** An agent run that fails, or whose report says so. */
-  failure: number
+  readonly failure: number
   /** An agent run that pauses, and goes on or not. */
-  pause: number
-  /** A create that is certainly refused: for its rate, or for want of quota. */
-  refusal: number
+  readonly pause: number
+  /** A create that is certainly refused: for its rate, for want of quota, or for good. */
+  readonly refusal: number
   /** A list that cannot be read for as long as it is asked. */
-  unreadable: number
+  readonly unreadable: number
   /** A deadline that passes. */
-  deadline: number
+  readonly deadline: number
   /** Something that a person says unasked. */
-  command: number
+  readonly command: number
 }
 
 /** A request on its way: to the provider, or its answer back. */
@@ -52,63 +52,39 @@ export interface ProviderRun {
 export interface Waiting {
   readonly actor: number
   readonly state: number
-  /** What it says beyond the state: `owned:KEY`, `given-up:KEY`, `retried:KEY`. */
+  /** What it says beyond the state: `owned:KEY`, `given-up:KEY`. */
   readonly facts: readonly string[]
 }
 
+/** How far an actor's effect is: begun or not (anew by a restore), sent, or in doubt about what it sent. */
+export type Phase = 'new' | 'restarted' | 'sent' | 'doubt'
+
+/** Its lists are never changed, only replaced: worlds share them. */
 export interface World {
   /** Numbers of actor states. */
-  actors: number[]
-  durable: number[]
-  queue: Waiting[]
-  /** How far each actor's effect is: begun or not, sent, or in doubt about what it sent. */
-  phases: ('new' | 'sent' | 'doubt')[]
-  /** The effect was started by a restore. */
-  restarted: boolean[]
-  messages: Message[]
-  runs: ProviderRun[]
-  /** Who holds a place, TASK/ATTEMPT. */
-  holders: string[]
-  facts: string[]
-  durableFacts: string[]
+  actors: readonly number[]
+  durable: readonly number[]
+  queue: readonly Waiting[]
+  phases: readonly Phase[]
+  /** In the order of {@link arrange}: which was sent first does not matter. */
+  messages: readonly Message[]
+  /** Oldest first. */
+  runs: readonly ProviderRun[]
+  /** Who holds a place, TASK/ATTEMPT, sorted. */
+  holders: readonly string[]
+  facts: readonly string[]
+  durableFacts: readonly string[]
   left: Allowance
-}
-
-export function copyOf(world: World): World {
-  return {
-    actors: [...world.actors],
-    durable: [...world.durable],
-    queue: [...world.queue],
-    phases: [...world.phases],
-    restarted: [...world.restarted],
-    messages: [...world.messages],
-    runs: [...world.runs],
-    holders: [...world.holders],
-    facts: [...world.facts],
-    durableFacts: [...world.durableFacts],
-    left: { ...world.left },
-  }
-}
-
-/** Equal for equal worlds: what has no order is sorted. */
-export function nameOf(world: World): string {
-  const { actors, durable, queue, phases, restarted, messages, runs, holders, facts, durableFacts, left } = world
-  return JSON.stringify([
-    actors,
-    durable,
-    queue.map(({ actor, state, facts: said }) => [actor, state, said]),
-    phases.map((phase, actor) => (restarted[actor] ? `${phase}!` : phase)),
-    messages.map(({ kind, key, turn, at, isLate }) => `${kind} ${key} ${turn} ${at} ${isLate}`).sort(),
-    runs.map(({ key, status, turn }) => `${key} ${status} ${turn}`),
-    [...holders].sort(),
-    [...facts].sort(),
-    [...durableFacts].sort(),
-    Object.values(left),
-  ])
 }
 
 export const keyOf = (actor: number, attempt: unknown): string => `${NAMES[actor]}/${Number(attempt)}`
 
-export function add(list: string[], item: string): void {
-  if (!list.includes(item)) list.push(item)
+/** The sorted list with an item more, unless it is there. */
+export function including(list: readonly string[], item: string): readonly string[] {
+  return list.includes(item) ? list : [...list, item].sort()
+}
+
+export function arrange(messages: readonly Message[]): readonly Message[] {
+  const name = ({ kind, key, turn, at, isLate }: Message) => `${kind} ${key} ${turn} ${at} ${isLate}`
+  return messages.toSorted((a, b) => (name(a) < name(b) ? -1 : 1))
 }

@@ -12,7 +12,6 @@ import { FakeOrchestrator, NOON } from './fake-orchestrator.ts'
 class FakeOutput implements Output {
   text = ''
   isTerminal = false
-  gone = false
   columns = 80
   rows = 24
   readonly #waiters = new Set<() => void>()
@@ -25,6 +24,13 @@ class FakeOutput implements Output {
 
   onceDrained(fn: () => void): void {
     fn()
+  }
+
+  /** Nobody takes what is written any more. */
+  leave: () => void = () => undefined
+
+  onceGone(fn: () => void): void {
+    this.leave = fn
   }
 
   get lines(): readonly string[] {

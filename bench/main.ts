@@ -1,9 +1,11 @@
-/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations, watching or rest. */
+/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations, watching, rest, stream, broadcast or reconnect. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { limitHeapGrowth } from '../src/host/heap-growth.ts'
 import { measureCreations } from './creations.ts'
 import { measureRest } from './rest.ts'
+import { measureBroadcast, measureStream } from './stream.ts'
+import { measureReconnect } from './stream-reconnect.ts'
 import { measureThroughput } from './throughput.ts'
 import { measureWatching } from './watching.ts'
 
@@ -35,4 +37,10 @@ else {
   if (only === undefined || only === 'creations') print('creations', await measureCreations(100))
   if (only === undefined || only === 'watching') print('watching', await measureWatching(300, 2_000))
   if (only === undefined || only === 'rest') print('rest', await measureRest(30, 50))
+  if (only === undefined || only === 'stream') {
+    print('stream', await measureStream(1_000, 50, 30))
+    print('stream', await measureStream(100, 500, 30))
+  }
+  if (only === undefined || only === 'broadcast') print('broadcast', await measureBroadcast(200, 2_000, 7))
+  if (only === undefined || only === 'reconnect') print('reconnect', await measureReconnect(10_000))
 }

@@ -32,8 +32,13 @@ export class SyntheticRun {
 
   /** Makes records durable, as one group. */
   emit(count: number): void {
-    const records = Array.from({ length: count }, () => this.#record(++this.seq))
+    const records = this.make(count)
     this.#listener?.(this.run, records)
+  }
+
+  /** The next records; what becomes of them is the caller's business. */
+  make(count: number): readonly RunRecord[] {
+    return Array.from({ length: count }, () => this.#record(++this.seq))
   }
 
   #record(seq: number): RunRecord {

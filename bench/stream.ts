@@ -6,16 +6,19 @@ import type { ClientsSay, ClientsTask, ServerSays, ServerTask } from './stream-m
 /** A process of a benchmark, which is told what to do and says when it is done. */
 class Worker<Task extends object, Says extends { readonly says: string }> {
   readonly #child: ChildProcess
+  readonly #gone: Promise<never>
 
   constructor(file: string, ...args: readonly string[]) {
     this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), args)
+    this.#gone = once(this.#child, 'exit').then(([code]) => {
+      throw new Error(`A process of the benchmark ended with ${code}.`)
+    })
+    this.#gone.catch(() => undefined)
   }
 
   async hear<S extends Says['says']>(says: S): Promise<Extract<Says, { says: S }>> {
-    const gone = once(this.#child, 'exit').then(([code]) => {
-      throw new Error(`A process of the benchmark ended with ${code}.`)
-    })
-    const [message] = (await Promise.race([once(this.#child, 'message'), gone])) as [Says]
+    const heard = new Promise<Says>((resolve) => this.#child.once('message', (message) => resolve(message as Says)))
+    const message = await Promise.race([heard, this.#gone])
     if (message.says !== says) throw new Error(`Expected '${says}', heard '${message.says}'.`)
     return message as Extract<Says, { says: S }>
   }
@@ -26,9 +29,8 @@ class Worker<Task extends object, Says extends { readonly says: string }> {
   }
 
   async end(): Promise<void> {
-    const ended = once(this.#child, 'exit')
     this.#child.disconnect()
-    await ended
+    await this.#gone.catch(() => undefined)
   }
 }
 

@@ -23,7 +23,7 @@ export function messageForm(subscription: string): FrameForm {
   // The array was serialised before, for all clients; it is spliced in behind the envelope.
   const start = `{"type":"records","subscription":${JSON.stringify(subscription)},"cursor":`
   return {
-    key: `message ${subscription}`,
+    key: subscription,
     records: (cursor, records) => Buffer.from(`${start}${JSON.stringify(cursor)},"records":${records}}`),
     caughtUp: (cursor) => messageFrame({ type: 'caught-up', subscription, cursor }),
     resync(reason, cursor, state) {
@@ -36,7 +36,8 @@ export function messageForm(subscription: string): FrameForm {
 
 /** Server-Sent Events. */
 export const EVENT_FORM: FrameForm = {
-  key: 'event',
+  // No subscription is called so.
+  key: '',
   records: (cursor, records) => Buffer.from(`event: records\nid: ${cursor}\ndata: ${records}\n\n`),
   caughtUp: (cursor) => eventFrame('caught-up', { cursor }, cursor),
   resync(reason, cursor, state) {

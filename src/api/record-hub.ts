@@ -191,20 +191,22 @@ export class RecordHub {
     const { records, count } = batch.select(channel.selection, channel.runs)
     const frames = new Map<string, Buffer>()
     let cursor = ''
+    let frame: Buffer | undefined
+    let key: string | undefined
     for (const member of channel.members.values()) {
-      if (member.ahead) {
-        this.#sendRest(channel, member, member.ahead, batch)
-        continue
+      const { listener, ahead } = member
+      if (ahead) this.#sendRest(channel, member, ahead, batch)
+      else if (count > 0) {
+        const { form } = listener
+        // Most have the same form as the one before.
+        if (!frame || form.key !== key) {
+          key = form.key
+          cursor ||= this.#cursor(channel)
+          frame = frames.get(key) ?? form.records(cursor, records)
+          frames.set(key, frame)
+        }
+        this.#give(listener, frame, cursor, count)
       }
-      if (count === 0) continue
-      const { form } = member.listener
-      let frame = frames.get(form.key)
-      if (!frame) {
-        cursor ||= this.#cursor(channel)
-        frame = form.records(cursor, records)
-        frames.set(form.key, frame)
-      }
-      this.#give(member.listener, frame, cursor, count)
     }
   }
 

@@ -72,10 +72,17 @@ export interface RecordStream {
 
 /** Makes the stream of what `served` will be: records as they become durable, and commands. A client waits until there is something. */
 export function createRecordStream(served: Promise<StreamSource>, options: RecordStreamOptions = {}): RecordStream {
-  return new Stream(served, options)
+  const stream = new Stream(served, options)
+  // Each may be passed on by itself.
+  return {
+    upgrade: (request, socket, head, access) => stream.upgrade(request, socket, head, access),
+    events: (request) => stream.events(request),
+    stats: () => stream.stats(),
+    close: () => stream.close(),
+  }
 }
 
-class Stream implements RecordStream {
+class Stream {
   readonly #clock: Clock
   readonly #server: string
   readonly #bounds: StreamBounds
@@ -121,7 +128,7 @@ class Stream implements RecordStream {
     )
   }
 
-  async events(request: Request, _access: Access): Promise<Response> {
+  async events(request: Request): Promise<Response> {
     const query = readEventsQuery(request)
     const parts = await this.#parts
     if (this.#closed) throw stopping()

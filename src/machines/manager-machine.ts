@@ -2,7 +2,7 @@
  * The manager's agent: told of what settled, in turns; it never fails or hangs the run.
  *
  *   pending -> creating -> running.deciding -> reporting -> running.idle -> running.prompting -> running.deciding ...
- *   creating -> creating.reconciling -> running.deciding | pending
+ *   creating -> creating.reconciling -> running.deciding | pending | failed
  *   reporting -> completed (after the last turn)      running.idle -> completed (nothing left to tell)
  *   any trouble -> recovering -> retrying -> pending | failed      live -> cancelling -> cancelled
  *
@@ -123,12 +123,13 @@ const release = {
   type: 'releaseSlots',
   params: ({ context }: { context: ManagerContext }) => attemptOf(context),
 } as const
+/** Without a ref but with a doubt, it is looked for by the time of its intent. */
 const giveUp = {
   type: 'giveUpAgentRun',
   params: ({ context }: { context: ManagerContext }) => ({
     ...attemptOf(context),
     ref: context.ref,
-    intentAt: undefined,
+    intentAt: context.ref === undefined && context.doubt ? context.intentAt : undefined,
   }),
 } as const
 const keepFailure = machine.assign(({ event }) => ({ failure: failureOf('error' in event ? event.error : undefined) }))
@@ -137,6 +138,18 @@ const failed = ({ event }: { event: { error: unknown } }) => failureOf(event.err
 const silent = {
   target: '#manager.failed',
   actions: [giveUp, machine.assign({ reason: 'The manager did not answer in time; the run goes on without it' })],
+} as const
+
+/** It may be there all the same: it is looked for, and watched until it ends (I2). */
+const lost = {
+  target: '#manager.failed',
+  actions: [
+    machine.assign({
+      doubt: true,
+      reason: 'Nobody knows whether the manager was created; the run goes on without it',
+    }),
+    giveUp,
+  ],
 } as const
 
 /** A run that is over pays for no further manager. */
@@ -238,20 +251,14 @@ export const managerMachine = machine.createMachine({
                     target: '#manager.live.running.deciding',
                     actions: assign(({ event }) => (event.output.kind === 'found' ? { ref: event.output.ref } : {})),
                   },
+                  {
+                    guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'unknown' }) },
+                    ...lost,
+                  },
                   { guard: 'isFinishing', target: '#manager.completed' },
-                  {
-                    guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'absent' }) },
-                    target: '#manager.live.pending',
-                    actions: release,
-                  },
-                  {
-                    target: '#manager.failed',
-                    actions: assign({
-                      reason: 'Nobody knows whether the manager was created; the run goes on without it',
-                    }),
-                  },
+                  { target: '#manager.live.pending', actions: release },
                 ],
-                onError: { target: '#manager.live.recovering', actions: keepFailure },
+                onError: lost,
               },
             },
           },

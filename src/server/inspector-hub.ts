@@ -84,7 +84,8 @@ export class InspectorHub implements ViewerHost {
     if (viewers.length === 0) return
     const session = sessionOf(inspection)
     for (const text of this.#messagesOf(inspection, isNew)) {
-      for (const viewer of viewers) viewer.tell(session, text)
+      const message = Buffer.from(text)
+      for (const viewer of viewers) viewer.tell(session, message)
     }
   }
 

@@ -30,20 +30,20 @@ export function actorMessage(about: InspectedActor, snapshot: InspectedSnapshot,
     ...addresses(about),
     ...(about.actor === SUPERVISOR ? {} : { parentId: rootOf(about) }),
   })
-  const tail = JSON.stringify({ snapshot: boundedSnapshot(about.kind, snapshot), ...stamp(at) })
-  return `${head.slice(0, -1)},"definition":${definitionLiteral(about.kind)},${tail.slice(1)}`
+  const shown = `"snapshot":${snapshotText(about.kind, snapshot)}`
+  return `${head.slice(0, -1)},"definition":${definitionLiteral(about.kind)},${shown},${stamp(at)}}`
 }
 
 /** An event came to an actor. `at` is ms. */
 export function eventMessage(inspection: Extract<Inspection, { type: 'event' }>, at: number): string {
   const { run, source, event } = inspection
-  return JSON.stringify({
+  const head = JSON.stringify({
     type: '@xstate.event',
     event: sanitiseEvent(event),
     ...(source === undefined ? {} : { sourceId: sessionOf({ run, actor: source }) }),
     ...addresses(inspection),
-    ...stamp(at),
   })
+  return `${head.slice(0, -1)},${stamp(at)}}`
 }
 
 /** An actor reached a state. `at` is ms. */
@@ -53,21 +53,17 @@ export function snapshotMessage(
   snapshot: InspectedSnapshot,
   at: number,
 ): string {
-  return JSON.stringify({
-    type: '@xstate.snapshot',
-    event: sanitiseEvent(event),
-    snapshot: boundedSnapshot(about.kind, snapshot),
-    ...addresses(about),
-    ...stamp(at),
-  })
+  const head = JSON.stringify({ type: '@xstate.snapshot', event: sanitiseEvent(event), ...addresses(about) })
+  return `${head.slice(0, -1)},"snapshot":${snapshotText(about.kind, snapshot)},${stamp(at)}}`
 }
 
 const rootOf = ({ run }: InspectedActor) => sessionOf({ run, actor: SUPERVISOR })
 const addresses = (about: InspectedActor) => ({ sessionId: sessionOf(about), rootId: rootOf(about) })
-const stamp = (at: number) => ({ createdAt: String(at), id: null, _version: INSPECT_VERSION })
+const stamp = (at: number) => `"createdAt":"${at}","id":null,"_version":"${INSPECT_VERSION}"`
 
-function boundedSnapshot(kind: ActorKind, snapshot: InspectedSnapshot): JsonObject {
+function snapshotText(kind: ActorKind, snapshot: InspectedSnapshot): string {
   const shown = sanitiseSnapshot(kind, snapshot)
-  if (JSON.stringify(shown).length <= MOST_CHARACTERS) return shown
-  return { ...shown, context: { tooLarge: hidden(shown['context']) } }
+  const text = JSON.stringify(shown)
+  if (text.length <= MOST_CHARACTERS) return text
+  return JSON.stringify({ ...shown, context: { tooLarge: hidden(shown['context']) } })
 }

@@ -78,7 +78,12 @@ export function sanitiseEvent(event: { readonly type: string } & JsonObject): Js
 
 /** Stands for a value that is not shown. */
 export function hidden(value: unknown): string {
-  return `[${Buffer.byteLength(JSON.stringify(value) ?? '')} bytes]`
+  try {
+    return `[${Buffer.byteLength(JSON.stringify(value) ?? '')} bytes]`
+  } catch {
+    // It is no JSON, so nobody knows its size; whoever looks on must not stop a run.
+    return '[hidden]'
+  }
 }
 
 function pick(object: JsonObject, allowed: Allowed): JsonObject {

@@ -18,11 +18,14 @@ export interface InspectorFilter {
   readonly actor?: string
 }
 
+/** A message as it is sent: JSON, whose bytes were made once for all viewers where there may be several. */
+export type Message = string | Buffer
+
 /** What a viewer asks of whoever shows it actors. */
 export interface ViewerHost {
   readonly clock: Pick<Clock, 'setTimeout' | 'clearTimeout'>
   /** The messages that make an actor known as it stands now; none for one that is forgotten. */
-  introduce(session: string): readonly string[]
+  introduce(session: string): readonly Message[]
   /** Every actor that the viewer has to be told of anew, after it fell behind. */
   missed(viewer: InspectorViewer): Iterable<string>
   gone(viewer: InspectorViewer): void
@@ -76,8 +79,8 @@ export class InspectorViewer {
   }
 
   /** Tells what happened in an actor, unless it is still to be made known. */
-  tell(session: string, text: string): void {
-    if (!this.#owed.has(session)) this.#send(text)
+  tell(session: string, message: Message): void {
+    if (!this.#owed.has(session)) this.#send(message)
   }
 
   /** Asks whether the viewer is there; one that did not answer since the last time is dropped. */
@@ -92,15 +95,15 @@ export class InspectorViewer {
   }
 
   #introduceSome(): void {
-    const texts: string[] = []
+    const messages: Message[] = []
     for (const session of this.#owed) {
       this.#owed.delete(session)
-      texts.push(...this.#host.introduce(session))
-      if (texts.length >= TOLD_AT_ONCE) break
+      messages.push(...this.#host.introduce(session))
+      if (messages.length >= TOLD_AT_ONCE) break
     }
-    const last = texts.pop()
+    const last = messages.pop()
     this.#introducing = last !== undefined
-    for (const text of texts) this.#send(text)
+    for (const message of messages) this.#send(message)
     if (last !== undefined) this.#send(last, () => this.#goOn())
   }
 
@@ -109,9 +112,9 @@ export class InspectorViewer {
     if (this.#owed.size > 0) this.#introduceSome()
   }
 
-  #send(text: string, left?: () => void): void {
+  #send(message: Message, left?: () => void): void {
     if (this.#client.readyState !== WebSocket.OPEN || this.#behind !== undefined) return
-    this.#client.send(text, () => {
+    this.#client.send(message, { binary: false }, () => {
       left?.()
       this.#left()
     })

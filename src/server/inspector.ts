@@ -132,7 +132,7 @@ function inspectorRoutes(): Hono {
   return servePage({
     path: '/inspect',
     page: 'inspect.html',
-    assets: ['inspect.js', 'server-access.js', 'pages.css'],
+    assets: ['inspect.js', 'page-elements.js', 'server-access.js', 'pages.css'],
     policy: CONTENT_POLICY,
   })
 }

@@ -20,6 +20,9 @@ export function machineRoutes(): Hono {
     assets: [
       'machines.js',
       'actor-facts.js',
+      'actor-panel.js',
+      'state-list.js',
+      'page-elements.js',
       'machine-chart.js',
       'machine-trace.js',
       'run-watch.js',

@@ -74,7 +74,7 @@ export const managerRunTable: StateEventTable<
   reconcile: {
     pending: { found: '=', absent: '=', unknown: '=', error: '!' },
     'creating.calling': { found: '=', absent: '=', unknown: '=', error: '!' },
-    'creating.reconciling': { found: 'running.deciding', absent: 'pending', unknown: 'failed', error: 'recovering' },
+    'creating.reconciling': { found: 'running.deciding', absent: 'pending', unknown: 'failed', error: 'failed' },
     'running.idle': { found: '=', absent: '=', unknown: '=', error: '!' },
     'running.prompting': { found: '=', absent: '=', unknown: '=', error: '!' },
     'running.deciding': { found: '=', absent: '=', unknown: '=', error: '!' },

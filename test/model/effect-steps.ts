@@ -9,6 +9,7 @@ interface Owing {
   readonly world: World
   readonly actor: number
   readonly state: ActorState
+  readonly owed: NonNullable<ActorState['owed']>
   readonly key: string
 }
 
@@ -18,7 +19,7 @@ export function effectSteps(model: RunModel, world: World): Next[] {
   return [MANAGER, ...TASKS].flatMap((actor) => {
     const state = model.live(world, actor)
     if (state?.owed === undefined) return []
-    const owing = { model, world, actor, state, key: keyOf(actor, state.context['attempt']) }
+    const owing = { model, world, actor, state, owed: state.owed, key: keyOf(actor, state.context['attempt']) }
     const steps = STEPS[state.owed.src]
     if (steps === undefined) throw new Error(`The effect ${state.owed.src} is not modelled`)
     return steps(owing)
@@ -26,13 +27,13 @@ export function effectSteps(model: RunModel, world: World): Next[] {
 }
 
 function ends(
-  { model, world, actor, state }: Owing,
+  { model, world, actor, owed }: Owing,
   how: 'done' | 'error',
   details: Details,
   spends?: keyof World['left'],
 ): Next[] {
   const said = String(details['kind'] ?? details['note'] ?? '')
-  const label = `${state.owed?.src} of ${NAMES[actor]} is ${how}${said === '' ? '' : `: ${said}`}`
+  const label = `${owed.src} of ${NAMES[actor]} is ${how}${said === '' ? '' : `: ${said}`}`
   return change(world, label, spends, (next) => model.answer(next, actor, how, details))
 }
 
@@ -66,8 +67,8 @@ const STEPS: Readonly<Record<string, (owing: Owing) => Next[]>> = {
   },
 
   watchAgentRun(owing) {
-    const { world, state, key } = owing
-    const { turn, expect } = state.owed?.input as { turn: number; expect: string }
+    const { world, owed, key } = owing
+    const { turn, expect } = owed.input as { turn: number; expect: string }
     const run = world.runs.find((candidate) => candidate.key === key)
     if (run === undefined || run.turn < turn) return []
     if (run.status === 'complete' || run.status === 'failed')
@@ -84,11 +85,11 @@ const STEPS: Readonly<Record<string, (owing: Owing) => Next[]>> = {
   },
 
   diagnoseFailure(owing) {
-    return ends(owing, 'done', owing.state.owed?.input['failure'] as Details)
+    return ends(owing, 'done', owing.owed.input['failure'] as Details)
   },
 
   settleAgentRun(owing) {
-    const { ref, intentAt } = owing.state.owed?.input as { ref?: object; intentAt?: number }
+    const { ref, intentAt } = owing.owed.input as { ref?: object; intentAt?: number }
     if (ref === undefined && intentAt !== undefined) {
       const unknown = { note: 'An agent may have been created', stillRunning: true }
       const inDoubt = ends(owing, 'done', unknown, 'unreadable')
@@ -100,8 +101,8 @@ const STEPS: Readonly<Record<string, (owing: Owing) => Next[]>> = {
   },
 
   promptAgentRun(owing) {
-    const { model, world, actor, state, key } = owing
-    const { turn } = state.owed?.input as { turn: number }
+    const { model, world, actor, owed, key } = owing
+    const { turn } = owed.input as { turn: number }
     if (world.phases[actor] === 'sent' || !model.isDurable(world, actor)) return []
     const isInDoubt = world.phases[actor] !== 'new'
     const run = world.runs.find((candidate) => candidate.key === key)
@@ -114,8 +115,8 @@ const STEPS: Readonly<Record<string, (owing: Owing) => Next[]>> = {
   },
 
   awaitNews(owing) {
-    const { model, world, state } = owing
-    const { toldUpTo } = state.owed?.input as { toldUpTo: number }
+    const { model, world, owed } = owing
+    const { toldUpTo } = owed.input as { toldUpTo: number }
     const upTo = TASKS.filter((task) => model.isSettled(world, task)).length
     const news = { upTo, changed: upTo > toldUpTo, final: model.isFinishing(world) }
     return news.changed || news.final ? ends(owing, 'done', news) : []

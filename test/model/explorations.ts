@@ -6,10 +6,14 @@ const MESSAGES = { crash: 1, lost: 1, doubled: 1 } as const
 
 /** What `npm run model` explores. */
 export const EXPLORATIONS: readonly Exploration[] = [
-  { name: 'nothing', model: CHAIN, allowance: {} },
-  { name: 'nothing-pair', model: PAIR, allowance: {} },
-  { name: 'crash', model: CHAIN, allowance: { crash: 1 } },
-  { name: 'lost', model: CHAIN, allowance: { lost: 1 } },
-  { name: 'doubled', model: CHAIN, allowance: { doubled: 1 } },
-  { name: 'chain', model: CHAIN, allowance: MESSAGES },
+  { name: 'failure', model: CHAIN, allowance: { crash: 1, failure: 1 } },
+  { name: 'doubt', model: CHAIN, allowance: { lost: 1, unreadable: 1 } },
+  { name: 'doubt-crash', model: CHAIN, allowance: { crash: 1, unreadable: 1 } },
+  { name: 'command', model: CHAIN, allowance: { crash: 1, command: 1 } },
+  { name: 'command-lost', model: CHAIN, allowance: { lost: 1, command: 1 } },
+  { name: 'deadline', model: CHAIN, allowance: { crash: 1, deadline: 1 } },
+  { name: 'deadline-beside', model: { ...CHAIN, onTimeout: true }, allowance: { crash: 1, deadline: 1 } },
+  { name: 'deadline-command', model: CHAIN, allowance: { deadline: 1, command: 1 } },
+  { name: 'pause', model: CHAIN, allowance: { crash: 1, pause: 1 } },
+  { name: 'refusal', model: CHAIN, allowance: { crash: 1, refusal: 1 } },
 ]

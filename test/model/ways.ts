@@ -47,8 +47,11 @@ export class Ways {
     const count = this.#parents.length
     // The steps by where they lead to: those to `world` lie from starts[world] to starts[world + 1].
     const starts = new Int32Array(count + 2)
-    for (let step = 0; step < this.steps; step++) starts[this.#to.at(step) + 2]++
-    for (let world = 2; world < starts.length; world++) starts[world] += starts[world - 1] ?? 0
+    for (let step = 0; step < this.steps; step++) {
+      const place = this.#to.at(step) + 2
+      starts[place] = (starts[place] ?? 0) + 1
+    }
+    for (let world = 2; world < starts.length; world++) starts[world] = (starts[world] ?? 0) + (starts[world - 1] ?? 0)
     const befores = new Int32Array(this.steps)
     for (let step = 0; step < this.steps; step++) {
       const place = starts[this.#to.at(step) + 1] ?? 0

@@ -13,7 +13,7 @@ class ScriptedSocket extends EventEmitter {
   readonly closed: unknown[] = []
   readonly #waiting: { readonly size: number; readonly left: () => void }[] = []
 
-  send(text: string, left: () => void): void {
+  send(text: string, _options: object, left: () => void): void {
     this.sent.push(text)
     this.bufferedAmount += text.length
     this.#waiting.push({ size: text.length, left })

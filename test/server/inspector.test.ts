@@ -8,6 +8,7 @@ import {
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { createActor } from 'xstate'
+import type { JsonObject } from '../../src/domain/json.ts'
 import type { AgentPolicy } from '../../src/machines/agent-context.ts'
 import { agentMachine } from '../../src/machines/agent-machine.ts'
 import { createInspector, MOST_VIEWERS } from '../../src/server/inspector.ts'
@@ -301,6 +302,18 @@ describe('the inspector', () => {
       { type: 'xstate.error.actor.create', error: { kind: 'auth', message: '[26 bytes]' } },
       { type: 'task.retry', prompt: '[26 bytes]' },
     ])
+  })
+
+  it('survives what is no JSON', async () => {
+    const { orchestrator, watch } = await inspectorWorld()
+    const circle: Record<string, unknown> = {}
+    circle['self'] = circle
+    orchestrator.inspected = [actor('spec')]
+    const viewer = await watch()
+    orchestrator.showInspectors(
+      came('spec', { type: 'odd', circle: circle as JsonObject, big: 1n as unknown as number }),
+    )
+    expect((await viewer.count(3))[2]?.['event']).toEqual({ type: 'odd', circle: '[hidden]', big: '[hidden]' })
   })
 
   it('cuts long texts, and leaves out a context that is too large', async () => {

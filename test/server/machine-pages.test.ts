@@ -46,7 +46,7 @@ describe('the page of the machines', () => {
     for (const machine of ['agent', 'manager', 'supervisor']) asked.add(`${machine}.chart.json`)
     const missing: string[] = []
     for (const file of asked) if ((await routes.request(`/machines/${file}`)).status !== 200) missing.push(file)
-    expect([missing, asked.size]).toEqual([[], 10])
+    expect([missing, asked.size]).toEqual([[], 13])
   })
 
   it('need not be sent again to whoever has it', async () => {

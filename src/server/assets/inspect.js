@@ -1,4 +1,5 @@
 // @ts-check
+import { byId, say } from './page-elements.js'
 import { createAccess } from './server-access.js'
 
 const INSPECTOR = 'https://stately.ai/inspect'
@@ -21,20 +22,6 @@ let retryMs = RETRY_MS.first
 let turns = 0
 /** @type {WebSocket | undefined} */
 let socket
-
-/** @param {string} id */
-function byId(id) {
-  const element = document.getElementById(id)
-  if (!element) throw new Error(`The page has no #${id}.`)
-  return element
-}
-
-/** @param {string} id @param {string} text @param {'good' | 'bad' | 'work'} tone */
-function say(id, text, tone) {
-  const element = byId(id)
-  element.textContent = text
-  element.dataset['tone'] = tone
-}
 
 async function connect() {
   // A frame that was loaded anew knows nothing: it is told everything again.

@@ -143,6 +143,20 @@ describe('a manager in trouble', () => {
     },
   )
 
+  it.each(['unknown', 'error'] as const)(
+    'is given up, to be looked for, when nobody knows whether it was created: %s',
+    (outcome) => {
+      const [givenUp] = asked(managerPaths['creating.reconciling'], reconcile[outcome])
+      expect(givenUp).toEqual(['giveUpAgentRun', { ...attempt, intentAt: Date.UTC(2026, 0, 1) }])
+    },
+  )
+
+  it('is given up in doubt also when the run is over', () => {
+    const over = [...managerPaths['creating.reconciling'], commands.finish]
+    expect(leafName(reached([...over, reconcile.unknown]).value)).toBe('failed')
+    expect(asked(over, reconcile.unknown)[0]?.[0]).toBe('giveUpAgentRun')
+  })
+
   it('gives what a cancel could not stop up', () => {
     expect(asked(managerPaths.cancelling, settle.stillRunning)).toEqual([
       ['giveUpAgentRun', { ...attempt, ref: REF }],

@@ -23,7 +23,7 @@ import { routeName } from './route-names.ts'
 import type { ServeOptions, ServeParts } from './serve-options.ts'
 import { createTickets, type Tickets } from './tickets.ts'
 import { createUpgrades } from './upgrades.ts'
-import { troupeVersion } from './version.ts'
+import { troupeVersion } from '../version.ts'
 
 /** How the parts of a server are made. */
 export interface AssemblyOptions extends Omit<ServeOptions, 'tokens' | 'port'>, ServeParts {

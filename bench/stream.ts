@@ -8,8 +8,8 @@ class Worker<Task extends object, Says extends { readonly says: string }> {
   readonly #child: ChildProcess
   readonly #gone: Promise<never>
 
-  constructor(file: string, ...args: readonly string[]) {
-    this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), args)
+  constructor(file: URL, ...args: readonly string[]) {
+    this.#child = fork(fileURLToPath(file), args)
     this.#gone = once(this.#child, 'exit').then(([code]) => {
       throw new Error(`A process of the benchmark ended with ${code}.`)
     })
@@ -36,8 +36,8 @@ class Worker<Task extends object, Says extends { readonly says: string }> {
 
 function start(...args: readonly string[]) {
   return {
-    server: new Worker<ServerTask, ServerSays>('./stream-server.ts', ...args),
-    clients: new Worker<ClientsTask, ClientsSay>('./stream-clients.ts'),
+    server: new Worker<ServerTask, ServerSays>(new URL('./stream-server.ts', import.meta.url), ...args),
+    clients: new Worker<ClientsTask, ClientsSay>(new URL('./stream-clients.ts', import.meta.url)),
   }
 }
 

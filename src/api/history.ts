@@ -26,10 +26,12 @@ export class History {
     this.#orchestrator = orchestrator
   }
 
-  /** Records with seq > after, in order, among them those up to `announced` if they are on disk. Throws as `records`. */
-  read(run: string, after: number, limit: number, announced: number): Promise<HistoryPage> {
-    // A reading that began before something was announced may have been too early for it.
-    const key = `${run} ${after} ${limit} ${announced}`
+  /**
+   * Records with seq > after, in order. Throws as `records`. What is durable now is among them if `since` is not what it was
+   * when less was: a reading that began before may have been too early for it, and is not shared.
+   */
+  read(run: string, after: number, limit: number, since: number): Promise<HistoryPage> {
+    const key = `${run} ${after} ${limit} ${since}`
     let page = this.#underWay.get(key)
     if (!page) {
       page = this.#orchestrator.records(run, after, limit).then((records) => new HistoryPage(records))

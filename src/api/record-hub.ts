@@ -2,7 +2,7 @@ import type { Clock, TimerHandle } from '../domain/clock.ts'
 import type { RunRecord } from '../domain/record.ts'
 import { formatCursor } from './cursor.ts'
 import type { FrameForm } from './frame-form.ts'
-import { History } from './history.ts'
+import { History, type HistoryPage } from './history.ts'
 import { RecordBatch } from './record-batch.ts'
 import { endsRun, type RunPlace, RunPlaces } from './run-places.ts'
 import { RunStates } from './run-states.ts'
@@ -50,9 +50,9 @@ interface Channel {
 export class RecordHub {
   readonly places: RunPlaces
   readonly states: RunStates
-  readonly history: History
   /** Records that were given to listeners. */
   sent = 0
+  readonly #history: History
   readonly #served: StreamSource
   readonly #options: HubOptions
   readonly #channels = new Map<string, Channel>()
@@ -62,6 +62,8 @@ export class RecordHub {
   #unsubscribe: () => void = () => undefined
   #pending: RunRecord[] = []
   #scheduled = false
+  /** Grows whenever something was announced, or may have been without being heard. */
+  #epoch = 1
   #gathering: TimerHandle | undefined
 
   constructor(served: StreamSource, options: HubOptions) {
@@ -69,7 +71,7 @@ export class RecordHub {
     this.#options = options
     this.places = new RunPlaces(served.views)
     this.states = new RunStates(served.views, this.places)
-    this.history = new History(served.orchestrator)
+    this.#history = new History(served.orchestrator)
   }
 
   /** Begins to follow the orchestrator, for the first; each call wants its {@link release}. */
@@ -81,6 +83,7 @@ export class RecordHub {
 
   release(): void {
     if (--this.#retained > 0) return
+    this.#epoch++
     this.#unsubscribe()
     this.#pending = []
     this.#rest()
@@ -112,6 +115,11 @@ export class RecordHub {
     if (channel?.members.delete(listener) && channel.members.size === 0) this.#shut(channel)
   }
 
+  /** Records of a run from the disk, with seq > after: all that were announced by now, if they are there. Throws as `records`. */
+  read(run: string, after: number, limit: number): Promise<HistoryPage> {
+    return this.#history.read(run, after, limit, this.places.get(run)?.announced ?? -this.#epoch)
+  }
+
   /** Sends what was gathered. */
   flush(): void {
     this.#rest()
@@ -136,6 +144,7 @@ export class RecordHub {
   }
 
   #announced(run: string, records: readonly RunRecord[]): void {
+    this.#epoch++
     const first = records[0]?.seq ?? 0
     const last = records.at(-1)?.seq ?? 0
     const place = this.places.get(run) ?? this.places.put(run, first - 1)

@@ -34,6 +34,7 @@ export class StreamConnection implements StreamClient {
   /** Something was heard since the last ping. */
   #alive = true
   #waitsToWork = false
+  #ending = false
 
   constructor(socket: WebSocket, access: Access, parts: StreamParts) {
     this.#socket = socket
@@ -82,13 +83,14 @@ export class StreamConnection implements StreamClient {
   }
 
   end(): void {
+    this.#ending = true
     this.#stopAll()
     // What was durable before still leaves.
     void this.outlet.drained().then(() => this.#close(STREAM_CLOSED.ending, ENDING))
   }
 
   #hear(data: RawData, isBinary: boolean): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return
+    if (this.#ending || this.#socket.readyState !== WebSocket.OPEN) return
     this.#alive = true
     this.#heard = this.#parts.clock.now()
     this.#inbox.push(isBinary ? undefined : String(data))

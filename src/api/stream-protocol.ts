@@ -8,7 +8,7 @@ import type { ClientMessage } from './stream-messages.ts'
 
 const MAX_ID = 100
 /** How many runs one subscription may name. */
-export const MAX_RUNS = 1000
+const MAX_RUNS = 1000
 
 const RECORD_TYPES = ['transition', 'plan', 'command', 'alert', 'progress', 'run'] as const satisfies RecordType[]
 

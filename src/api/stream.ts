@@ -4,6 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { Clock, TimerHandle } from '../domain/clock.ts'
 import { UsageError } from '../domain/errors.ts'
 import { realClock } from '../host/clock.ts'
+import { troupeVersion } from '../version.ts'
 import type { Access } from './access.ts'
 import { stopping } from './errors.ts'
 import { EventConnection, readEventsQuery } from './event-stream.ts'
@@ -37,7 +38,7 @@ const GOODBYE = { closeTimeout: SECOND }
 export interface RecordStreamOptions extends Partial<StreamBounds> {
   /** @default the machine's time */
   readonly clock?: Clock
-  /** Told to every client in the welcome. @default troupe */
+  /** Told to every client in the welcome. @default troupe and its version */
   readonly server?: string
 }
 
@@ -94,7 +95,10 @@ class Stream {
   #heartbeat: TimerHandle | undefined
   #closed = false
 
-  constructor(served: Promise<StreamSource>, { clock = realClock, server = 'troupe', ...bounds }: RecordStreamOptions) {
+  constructor(
+    served: Promise<StreamSource>,
+    { clock = realClock, server = `troupe/${troupeVersion()}`, ...bounds }: RecordStreamOptions,
+  ) {
     this.#clock = clock
     this.#server = server
     this.#bounds = { ...BOUNDS, ...bounds }

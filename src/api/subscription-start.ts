@@ -83,7 +83,11 @@ async function startOfAll(
     const wasSeen = from === 'now' || (seen?.newest !== undefined && !seen.seqs.has(run) && run < seen.newest)
     if (ended && wasSeen && instantOf(run) < instantOf(start.newest)) start.without.add(run)
     else if (from === 'now') await placeNow(start, views, hub, run)
-    else placeAt(start, run, seen?.seqs.get(run) ?? 0, hub.places.locate(run)?.announced)
+    else {
+      // The view of a run that has ended is not worth making for this: its records are read until there are no more.
+      const place = ended ? hub.places.get(run) : hub.places.locate(run)
+      placeAt(start, run, seen?.seqs.get(run) ?? 0, place?.announced)
+    }
   }
   return start
 }

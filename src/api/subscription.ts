@@ -1,11 +1,10 @@
-import { NotFoundError, TroupeError } from '../domain/errors.ts'
+import { NotFoundError } from '../domain/errors.ts'
 import { isFinalState } from '../machines/public-state.ts'
-import { formatCursor, parseCursor } from './cursor.ts'
+import { Backlog } from './backlog.ts'
+import { parseCursor } from './cursor.ts'
 import type { FrameForm } from './frame-form.ts'
-import type { HistoryPage } from './history.ts'
 import type { Outlet } from './outlet.ts'
 import type { LiveListener, RecordHub } from './record-hub.ts'
-import { instantOf } from './run-places.ts'
 import type { RunState } from './run-states.ts'
 import type { Selection } from './selection.ts'
 import type { StreamSource } from './stream-source.ts'
@@ -15,6 +14,8 @@ import { type After, type SubscriptionStart, startOf } from './subscription-star
 const PAGE_BYTES = 128 * 1024
 const FIRST_PAGE = 100
 const LARGEST_PAGE = 500
+
+const TOO_SLOW = 'Records came faster than they were read; they are left out.'
 
 /** What a subscription is made of. */
 export interface SubscriptionOptions {
@@ -40,19 +41,8 @@ export class Subscription implements LiveListener {
   readonly selection: Selection
   readonly form: FrameForm
   readonly #options: SubscriptionOptions
-  /** The seq up to which the client has each run, while it is not live. */
-  #after = new Map<string, number>()
-  #last = new Map<string, number>()
-  #ended: ReadonlySet<string> = new Set()
-  #without: ReadonlySet<string> = new Set()
-  /** Runs that cannot be gone on with, and why; until the state was sent, a cursor names how far they were. */
-  #leftOut = new Map<string, string>()
-  #trouble: unknown
-  /** Of `*`: no run newer than this was begun with. */
-  #newest = ''
   /** That of the last frame while it is live. */
   #cursor = ''
-  #todo: string[] = []
   #pageSize = FIRST_PAGE
   #caughtUp = false
   #stopped = false
@@ -110,13 +100,8 @@ export class Subscription implements LiveListener {
   }
 
   #beginAt(start: SubscriptionStart): void {
-    this.#after = start.after
-    this.#last = start.last
-    this.#ended = start.ended
-    this.#without = start.without
-    this.#leftOut = start.leftOut
-    this.#newest = start.newest
-    void this.#attempt(() => this.#catchUp())
+    const backlog = new Backlog(this.#options.hub, this.selection, start)
+    void this.#attempt(() => this.#catchUp(backlog))
   }
 
   /** Nobody waits for what goes on by itself: a failure ends the subscription. */
@@ -131,38 +116,37 @@ export class Subscription implements LiveListener {
   }
 
   /** Reads what is on disk until nothing is left that was announced; from that very moment on it is live. */
-  async #catchUp(): Promise<void> {
-    const { outlet } = this.#options
-    for (let run = this.#nextBehind(); run !== undefined; run = this.#nextBehind()) {
-      if (this.#isFarBehind()) return this.#resync('Records came faster than they were read; they are left out.')
+  async #catchUp(backlog: Backlog): Promise<void> {
+    const { outlet, maxBehind } = this.#options
+    for (let run = backlog.next(); run !== undefined; run = backlog.next()) {
+      // Whoever was up to date once wants to know how things stand now, not how they came to be so.
+      if (this.#caughtUp && backlog.missed > maxBehind) return this.#resync(TOO_SLOW, backlog)
       const next = run
-      await outlet.inTurn(() => this.#readPage(next))
+      await outlet.inTurn(() => this.#deliver(backlog, next))
       if (this.#stopped || outlet.closed) return
     }
-    if (this.#leftOut.size > 0) return this.#resync([...this.#leftOut.values()].join(' '))
-    this.#sayCaughtUp(this.#goLive(this.#after))
+    if (backlog.gaps !== undefined) return this.#resync(backlog.gaps, backlog)
+    this.#sayCaughtUp(this.#goLive(backlog.after, backlog.ended))
   }
 
-  /** Whoever was up to date once and has fallen far behind wants to know how things stand, not how they came to be so. */
-  #isFarBehind(): boolean {
-    if (!this.#caughtUp) return false
-    const { hub, maxBehind } = this.#options
-    let missed = 0
-    for (const [run, after] of this.#after) missed += Math.max(0, (hub.places.get(run)?.announced ?? 0) - after)
-    return missed > maxBehind
+  /** Sends a page of a run. */
+  async #deliver(backlog: Backlog, run: string): Promise<void> {
+    if (this.#stopped) return
+    const page = await backlog.read(run, this.#pageSize)
+    if (this.#stopped || !page) return
+    const { wants } = this.selection
+    const records = wants ? page.records.filter(wants) : page.records
+    if (records.length === 0) return
+    const text = wants ? JSON.stringify(records) : page.text
+    this.#pageSize = Math.ceil(Math.min(LARGEST_PAGE, (PAGE_BYTES * records.length) / text.length))
+    this.#options.outlet.push(this.form.records(backlog.cursor(), text))
+    this.#options.hub.sent += records.length
   }
 
   /** From here on the hub brings what there is; gives the cursor. */
-  #goLive(after: ReadonlyMap<string, number>): string {
-    const cursor = this.#options.hub.join(this, after, this.#ended)
-    this.#cursor = cursor
-    // The hub knows by now whatever else is needed, once for all clients.
-    this.#after = new Map()
-    this.#last = new Map()
-    this.#ended = new Set()
-    this.#without = new Set()
-    this.#leftOut = new Map()
-    return cursor
+  #goLive(after: ReadonlyMap<string, number>, ended: ReadonlySet<string>): string {
+    this.#cursor = this.#options.hub.join(this, after, ended)
+    return this.#cursor
   }
 
   #sayCaughtUp(cursor: string): void {
@@ -171,107 +155,17 @@ export class Subscription implements LiveListener {
     this.#options.outlet.push(this.form.caughtUp(cursor))
   }
 
-  /** A run of which something is missing: the oldest, so that a cursor need not name all those after it. */
-  #nextBehind(): string | undefined {
-    for (;;) {
-      const run = this.#todo.at(-1)
-      if (run === undefined) break
-      if (this.#isBehind(run)) return run
-      this.#todo.pop()
-    }
-    if (!this.selection.runs) {
-      for (const run of this.#options.hub.places.runs()) {
-        if (!this.#after.has(run) && !this.#without.has(run)) this.#after.set(run, 0)
-      }
-    }
-    this.#todo = [...this.#after.keys()]
-      .filter((run) => this.#isBehind(run))
-      .sort()
-      .reverse()
-    return this.#todo.at(-1)
-  }
-
-  #isBehind(run: string): boolean {
-    const after = this.#after.get(run)
-    return after !== undefined && !this.#leftOut.has(run) && after < this.#target(run)
-  }
-
-  /** Up to where there are records: of a run that is neither carried nor looked up, until nothing more is found. */
-  #target(run: string): number {
-    const announced = this.#options.hub.places.get(run)?.announced
-    return announced ?? this.#last.get(run) ?? Number.POSITIVE_INFINITY
-  }
-
-  async #readPage(run: string): Promise<void> {
-    const after = this.#after.get(run)
-    if (this.#stopped || after === undefined) return
-    const announced = this.#options.hub.places.get(run)?.announced ?? 0
-    let page: HistoryPage
-    try {
-      page = await this.#options.hub.history.read(run, after, this.#pageSize, announced)
-    } catch (error) {
-      this.#trouble ??= error
-      return this.#leaveOut(run, error instanceof NotFoundError ? 'was removed.' : reasonOf(error))
-    }
-    if (this.#stopped) return
-    const end = page.records.at(-1)?.seq ?? after
-    if (end <= after) {
-      // What is announced can be read, unless it was removed or damaged meanwhile.
-      if (announced > after) return this.#leaveOut(run, `has no records ${after + 1}.. on disk any more.`)
-      this.#last.set(run, after)
-      return
-    }
-    this.#after.set(run, end)
-    if (run > this.#newest) this.#newest = run
-    this.#deliver(page)
-  }
-
-  #deliver({ records, text: whole }: HistoryPage): void {
-    const { wants } = this.selection
-    const wanted = wants ? records.filter(wants) : records
-    this.#pageSize = Math.ceil(Math.min(LARGEST_PAGE, (PAGE_BYTES * records.length) / whole.length))
-    if (wanted.length === 0) return
-    const text = wanted.length < records.length ? JSON.stringify(wanted) : whole
-    this.#options.outlet.push(this.form.records(this.#cursorSoFar(), text))
-    this.#options.hub.sent += wanted.length
-  }
-
-  /** The others go on; at the end the state stands for what this one has. */
-  #leaveOut(run: string, why: string): void {
-    this.#leftOut.set(run, `${run} ${why}`)
-  }
-
-  #cursorSoFar(): string {
-    if (this.selection.runs) return formatCursor({ seqs: this.#after })
-    const seqs = [...this.#after].filter(([run, after]) =>
-      instantOf(run) > instantOf(this.#newest) ? after > 0 : this.#isOfNewestInstant(run) || !this.#isWhole(run),
-    )
-    return formatCursor({ seqs: new Map(seqs), newest: this.#newest })
-  }
-
-  #isWhole(run: string): boolean {
-    return (
-      (this.#ended.has(run) || this.#options.hub.places.get(run)?.ended === true) &&
-      !this.#isBehind(run) &&
-      !this.#leftOut.has(run)
-    )
-  }
-
-  #isOfNewestInstant(run: string): boolean {
-    return instantOf(run) >= instantOf(this.#newest)
-  }
-
   /** Sends how things stand, and goes on live from exactly there. */
-  #resync(reason: string): Promise<void> {
+  #resync(reason: string, { trouble, ended }: Backlog): Promise<void> {
     return this.#options.outlet.inTurn(async () => {
       // Nothing may happen between the states that are sent and the joining; what has to be read is read before.
       let states = this.#states(new Map())
       if (states.others.length > 0) states = this.#states(await this.#read(states.others))
       if (this.#stopped) return
       const { after, texts } = states
-      if (this.selection.runs && texts.length === 0) throw this.#trouble ?? noneLeft(this.selection.runs)
+      if (this.selection.runs && texts.length === 0) throw trouble ?? noneLeft(this.selection.runs)
       const { outlet, onResync } = this.#options
-      const cursor = this.#goLive(after)
+      const cursor = this.#goLive(after, ended)
       outlet.push(this.form.resync(reason, cursor, `{"runs":[${texts.join(',')}]}`))
       onResync()
       this.#sayCaughtUp(cursor)
@@ -314,8 +208,4 @@ export class Subscription implements LiveListener {
 
 function noneLeft(runs: readonly string[]): NotFoundError {
   return new NotFoundError(runs.join(', '), 'Retention removes finished runs.')
-}
-
-function reasonOf(error: unknown): string {
-  return `cannot be read: ${error instanceof TroupeError ? error.message : 'something inside troupe failed.'}`
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { createRunId } from '../../src/domain/ids.ts'
+import { troupeVersion } from '../../src/version.ts'
 import { serveControl } from '../support/control-socket.ts'
 import { runView, taskView } from '../support/fake-orchestrator.ts'
 import { answers, hasSeq, isCaughtUp, lastCursor, openStream, type Said, seen } from '../support/stream-client.ts'
@@ -27,7 +28,7 @@ describe('the stream', () => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/stream`, 'troupe.v1')
     const welcome = new Promise((resolve) => socket.on('message', (data) => resolve(JSON.parse(String(data)))))
     attach()
-    expect(await welcome).toEqual({ type: 'welcome', protocol: 'troupe.v1', server: 'troupe' })
+    expect(await welcome).toEqual({ type: 'welcome', protocol: 'troupe.v1', server: `troupe/${troupeVersion()}` })
     socket.terminate()
   })
 

@@ -34,6 +34,7 @@ async function perform(world: StreamWorld, clients: readonly CheckingClient[], s
   else if (step.do === 'pass') await world.clock.advance(step.ms)
   else if (step.do === 'restart') {
     for (const each of clients) each.disconnect()
+    world.sleep()
     for (const each of clients) each.connect()
   } else if (step.do === 'settle') await settle(1)
   else if (step.do === 'take') chosen?.carrier.take(1)

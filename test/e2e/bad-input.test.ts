@@ -170,7 +170,7 @@ describe.concurrent('bad input', () => {
       "troupe: Run 'nonsense' does not exist. Name a run by its id ('troupe runs' lists them), or say last.\n",
       `troupe: Task nobody of ${run} does not exist. 'troupe show ${run}' lists its tasks.\n`,
       `troupe: Task nobody of ${run} does not exist. 'troupe show ${run}' lists its tasks.\n`,
-      `troupe: ${run} has ended (completed): it takes no command any more.\n`,
+      `troupe: ${run} only is completed and cannot take 'retry'. It takes no command now.\n`,
       "troupe: 'dance' is nothing a task takes. There are: retry, complete, skip, fail, wait, adopt.\n",
       "troupe: unknown command 'dance'\n(Did you mean cancel?)\nTry: troupe --help\n",
     ])

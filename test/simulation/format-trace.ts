@@ -36,6 +36,10 @@ function describe(step: Step): string {
       return `said      ${step.command} ${step.run} ${step.task}`
     case 'refused':
       return `refused   ${step.command} ${step.run} ${step.task}: ${step.why}`
+    case 'disk':
+      return `DISK      ${step.isFull ? 'full' : 'has room'}`
+    case 'settled':
+      return `settled   ${step.run} with ${step.exitCode}: ${step.why}`
     case 'gone':
       return `GONE      ${step.how}`
     default:

@@ -37,6 +37,10 @@ export type Seen =
       readonly command: string
       readonly why: string
     }
+  /** The disk is full, or somebody has made room. */
+  | { readonly kind: 'disk'; readonly isFull: boolean }
+  /** A run has ended, or waits for somebody. */
+  | { readonly kind: 'settled'; readonly run: string; readonly exitCode: number; readonly why: string }
   | { readonly kind: 'end' }
 
 /** What happened and when: the trace of a seed. */

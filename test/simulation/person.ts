@@ -7,6 +7,7 @@ import { Dice, fallOn } from './dice.ts'
 import type { RunPast, Seen } from './history.ts'
 import type { Provider } from './provider.ts'
 import type { Saying } from './scenario.ts'
+import { isFull } from './simulation.ts'
 
 const WAITING = ['escalated', 'escalated.overdue', 'escalated.doubtful', 'running.needsInput']
 
@@ -33,7 +34,7 @@ export class Person {
   look(orchestrator: Orchestrator, past: RunPast, isHasty: boolean): void {
     const view = viewOf(orchestrator, past.run)
     if (view === undefined) return
-    if (view.status === 'paused') this.#mend(orchestrator, past)
+    if (view.status === 'paused') this.mend(orchestrator, past)
     for (const task of view.tasks) {
       const waits = WAITING.includes(task.state)
       if (task.commands.length === 0 || (!waits && !isHasty)) continue
@@ -71,12 +72,15 @@ export class Person {
       if (spokenTo?.isDead !== false) return
       const isRefusal =
         error instanceof CommandRefusedError || error instanceof UsageError || error instanceof NotFoundError
+      // It may be carried out all the same, once there is room.
+      if (isFull(error)) return
       if (isRefusal) see({ kind: 'refused', run, task, command, why: error.message })
       else onTrouble(`'${command}' to ${run} ${task} failed: ${String(error)}`)
     })
   }
 
-  #mend(orchestrator: Orchestrator, past: RunPast): void {
+  /** Mends what made the run pause, and lets it go on. */
+  mend(orchestrator: Orchestrator, past: RunPast): void {
     const { provider } = this.#options
     const last = past.records.findLast(({ to }) => to === 'paused')
     const reason = last?.data?.['reason'] as PauseReason | undefined

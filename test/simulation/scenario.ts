@@ -34,6 +34,8 @@ export interface Scenario {
   readonly graceMs: number
   /** How long a file call takes at most, ms; 0: it takes no time. */
   readonly slowestDiskMs: number
+  /** From which file call on the disk is full, until somebody looks to it. */
+  readonly fullFrom: number | undefined
   readonly endings: readonly Ending[]
   readonly sayings: readonly Saying[]
 }
@@ -55,6 +57,7 @@ export function scenarioOf(seed: number): Scenario {
     limits: dice.happens(0.5) ? tightLimits(dice) : {},
     graceMs: dice.pick([20_000, 30_000]),
     slowestDiskMs: dice.pick([0, 0, 5, 200, 3_000]),
+    fullFrom: dice.happens(0.1) ? dice.whole(60, 400) : undefined,
     endings: Array.from({ length: dice.pick([0, 1, 1, 2, 3]) }, () => randomEnding(dice)),
     sayings: Array.from({ length: dice.pick([0, 1, 2, 4]) }, () => randomSaying(dice)),
   }

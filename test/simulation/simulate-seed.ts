@@ -1,10 +1,12 @@
 /** One seed from its beginning to its end. */
 
+import type { Orchestrator, RunOutcome } from '../../src/domain/orchestration.ts'
 import { Dice } from './dice.ts'
 import type { RunPast } from './history.ts'
 import { Person } from './person.ts'
 import { type Scenario, scenarioOf } from './scenario.ts'
-import { Simulation, type Violation } from './simulation.ts'
+import { SettledRuns } from './settled-runs.ts'
+import { isFull, Simulation, type Violation } from './simulation.ts'
 import { findStuck, type Stuck } from './stuck.ts'
 
 /** What came of a seed. */
@@ -69,6 +71,7 @@ class SeedRun {
   /** Starts under way or not yet due, by workflow. */
   readonly #toStart: Set<string>
   readonly #toSay: Set<Scenario['sayings'][number]>
+  readonly #settled = new SettledRuns((...told) => this.#hear(...told))
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation
@@ -148,7 +151,7 @@ class SeedRun {
     const start = this.#dueStart()
     if (start !== undefined) await this.#start(start)
     const saying = this.#dueSaying()
-    if (saying !== undefined) {
+    if (saying !== undefined && !simulation.isLeft) {
       this.#toSay.delete(saying)
       this.#person.say(orchestrator, this.#runs, saying)
     }
@@ -159,9 +162,25 @@ class SeedRun {
     const isHasty = calls > CALLS_IN_PATIENCE || simulation.elapsed > PATIENCE_MS
     for (const past of this.#runs) {
       if (past.ended) continue
+      this.#settled.wait(orchestrator, past)
       this.#lookForStuck(past, findStuck(orchestrator, past, simulation.clock.now(), this.#runs))
       this.#person.look(orchestrator, past, isHasty)
     }
+  }
+
+  /** Whoever waits for the run is told that it cannot go on: then there is something that can be done (I11). */
+  #hear(orchestrator: Orchestrator, past: RunPast, { exitCode, reason = '', status }: RunOutcome): void {
+    const simulation = this.#simulation
+    if (simulation.isLeft || past.ended) return
+    simulation.see({ kind: 'settled', run: past.run, exitCode, why: reason })
+    if (exitCode === 2 && simulation.isDiskFull) {
+      simulation.freeDisk()
+      this.#person.mend(orchestrator, past)
+    }
+    if (exitCode !== 3 || status !== 'running') return
+    const { tasks } = orchestrator.view(past.run)
+    if (tasks.some(({ commands }) => commands.length > 0)) return
+    simulation.violate('I11', 'every state that is not final has an exit', `${past.run} waits, and takes no command`)
   }
 
   /** What is seen once may be over already, and its record under way. */
@@ -191,7 +210,13 @@ class SeedRun {
     const run = await simulation.patiently(
       orchestrator.start(workflow, {}, { seed, graceMs, limits: flags }),
       `the start of ${name}`,
+      // Nothing was begun: it is asked for again.
+      isFull,
     )
+    if (run === undefined && simulation.isDiskFull) {
+      simulation.freeDisk()
+      this.#toStart.add(name)
+    }
     if (run !== undefined && !simulation.history.runs.has(run)) {
       simulation.violate(
         'I9',

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sleep } from '../../src/domain/clock.ts'
+import { DataFolderError } from '../../src/domain/errors.ts'
 import { chance, chances } from '../../src/domain/seed.ts'
 import { decodeLine } from '../../src/host/journal-line.ts'
 import { createVirtualClock, type VirtualClock } from '../../src/host/virtual-clock.ts'
@@ -35,6 +36,8 @@ export class Simulation {
   /** How often a process took the folder. */
   opened = 0
   #diskCalls = 0
+  #isFull = false
+  #fullFrom: number | undefined
   #closing: Promise<void> | undefined
   readonly #start: number
   readonly #read = new Map<string, number>()
@@ -47,6 +50,7 @@ export class Simulation {
     this.scenario = scenario
     this.#start = this.clock.now()
     this.#endings = [...scenario.endings]
+    this.#fullFrom = scenario.fullFrom
     this.#random = chances(seed, 'run ids')
     this.provider = new Provider({
       clock: this.clock,
@@ -106,6 +110,7 @@ export class Simulation {
   async open(): Promise<readonly string[] | undefined> {
     if (this.#closing !== undefined) await this.patiently(this.#closing, 'closing')
     this.#closing = undefined
+    this.freeDisk()
     this.#readBack()
     const mount = this.disk.mount()
     const process = new SimulatedProcess({
@@ -123,18 +128,30 @@ export class Simulation {
     this.see({ kind: 'opened' })
     const ending = this.#endings[0]
     if (ending?.at === 'second') this.clock.setTimeout(() => this.#end(process), ending.count * 1_000)
-    return this.patiently(process.open(), 'opening')
+    const runs = await this.patiently(process.open(), 'opening', isFull)
+    if (runs !== undefined || !this.#isFull || process.isDead) return runs
+    // Nobody can take a folder on a full disk; whoever tried is told so, and tries again.
+    process.kill()
+    return this.open()
   }
 
   /** Lets time pass until `work` settles; undefined when the process dies first, or something is violated. */
-  async patiently<T>(work: Promise<T>, what: string): Promise<T | undefined> {
+  async patiently<T>(
+    work: Promise<T>,
+    what: string,
+    mayFail: (error: unknown) => boolean = () => false,
+  ): Promise<T | undefined> {
     const { process } = this
-    let settled: { readonly value: T } | undefined
+    let settled: { readonly value: T | undefined } | undefined
     work.then(
       (value) => {
         settled = { value }
       },
       (error: unknown) => {
+        if (mayFail(error)) {
+          settled = { value: undefined }
+          return
+        }
         // Whoever leaves begins nothing any more, and says so.
         if (process?.isDead !== true && this.#closing === undefined)
           this.violate('I5', 'whatever is asked for is answered', `${what} failed: ${trace(error)}`)
@@ -219,7 +236,23 @@ export class Simulation {
     return this.#downMs
   }
 
+  get isDiskFull(): boolean {
+    return this.#isFull
+  }
+
+  /** Somebody has made room on the disk. */
+  freeDisk(): void {
+    if (this.#isFull) this.see({ kind: 'disk', isFull: false })
+    this.#isFull = false
+  }
+
   #onDiskCall(call: DiskCall): Fate {
+    if (this.#fullFrom !== undefined && this.#diskCalls >= this.#fullFrom && !this.isLeft) {
+      this.#fullFrom = undefined
+      this.#isFull = true
+      this.see({ kind: 'disk', isFull: true })
+    }
+    if (this.#isFull && call.what === 'write') return { code: 'ENOSPC' }
     const before = this.process?.isDead
     this.#count('disk call')
     const isKilledOver = before === false && this.process?.isDead === true
@@ -265,6 +298,11 @@ export class Simulation {
     beat()
   }
   #alive = false
+}
+
+/** The one error that a full disk may cause. */
+export function isFull(error: unknown): boolean {
+  return error instanceof DataFolderError && error.code === 'data-folder-full'
 }
 
 /** Longer than anything is answered: a call, its retries, a grace time. */

@@ -58,7 +58,7 @@ export async function openStream(
 }
 
 /** The records of a message; none of another. */
-export function recordsOf(message: Said): readonly RunRecord[] {
+function recordsOf(message: Said): readonly RunRecord[] {
   return message.type === 'records' ? (message['records'] as RunRecord[]) : []
 }
 

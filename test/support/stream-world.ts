@@ -35,9 +35,17 @@ export class StreamWorld {
   readonly reads: (() => void)[] = []
   /** Reads are answered as they come. */
   reading = true
+  /** Runs that nobody carries: they are on disk alone until they go on. */
+  readonly #asleep = new Set<string>()
+  readonly #view: FakeOrchestrator['view']
 
   constructor() {
-    const views = createRunViews(this.orchestrator, this.orchestrator.reader())
+    this.#view = this.orchestrator.view.bind(this.orchestrator)
+    this.orchestrator.view = (run) => {
+      if (this.#asleep.has(run)) throw new NotFoundError(run, 'Nobody carries it.')
+      return this.#view(run)
+    }
+    const views = createRunViews(this.orchestrator, { view: async (run) => this.#view(run) })
     this.served = { orchestrator: this.orchestrator, views }
     this.hub = new RecordHub(this.served, { clock: this.clock, gatherMs: GATHER_MS, frameBytes: 1000 })
     const read = this.orchestrator.records.bind(this.orchestrator)
@@ -61,7 +69,8 @@ export class StreamWorld {
 
   append(index: number, count: number, part: Partial<RunRecord> = {}): void {
     const run = this.#pick(index)
-    if (run === undefined || this.#isEnded(run)) return
+    if (run === undefined || this.isEnded(run)) return
+    this.#asleep.delete(run)
     const type = count % 2 === 0 ? 'alert' : 'progress'
     const added = this.orchestrator.append(run, count, { type, data: { text: 'x'.repeat(200) }, ...part })
     this.records.get(run)?.push(...added)
@@ -69,7 +78,8 @@ export class StreamWorld {
 
   end(index: number): void {
     const run = this.#pick(index)
-    if (run === undefined || this.#isEnded(run)) return
+    if (run === undefined || this.isEnded(run)) return
+    this.#asleep.delete(run)
     this.orchestrator.change(run, { status: 'completed' })
     const added = this.orchestrator.append(run, 1, { type: 'transition', to: 'completed' })
     this.records.get(run)?.push(...added)
@@ -77,11 +87,21 @@ export class StreamWorld {
 
   remove(index: number): void {
     const run = this.#pick(index)
-    if (run !== undefined && this.exists(run) && this.#isEnded(run)) void this.orchestrator.remove(run, 'delete')
+    if (run !== undefined && this.exists(run) && this.isEnded(run)) void this.orchestrator.remove(run, 'delete')
   }
 
   exists(run: string): boolean {
     return this.orchestrator.runs().some((row) => row.run === run)
+  }
+
+  /** Whether a run has ended or is gone. */
+  isEnded(run: string): boolean {
+    return !this.exists(run) || this.#view(run).status !== 'running'
+  }
+
+  /** Nobody carries any run any more, as after a restart that resumes none yet. */
+  sleep(): void {
+    for (const run of this.runs) this.#asleep.add(run)
   }
 
   /** Lets everything come to rest. */
@@ -96,10 +116,6 @@ export class StreamWorld {
 
   #pick(index: number): string | undefined {
     return this.runs[index % Math.max(1, this.runs.length)]
-  }
-
-  #isEnded(run: string): boolean {
-    return this.served.views.carried(run)?.status !== 'running'
   }
 }
 
@@ -221,17 +237,12 @@ export class CheckingClient {
     for (const run of this.#world.records.keys()) {
       if (!this.#isMine(run)) continue
       const seq = states.get(run)
-      if (seq === undefined && (this.#last.has(run) || !this.#world.exists(run) || this.#isOver(run)))
-        this.#leftOut.add(run)
+      if (seq === undefined && (this.#last.has(run) || this.#world.isEnded(run))) this.#leftOut.add(run)
       if (seq === undefined) continue
       expect(seq).toBeGreaterThanOrEqual(this.#last.get(run) ?? 0)
       const wanted = this.#world.records.get(run)?.filter((each) => each.seq <= seq && this.#wants(each)) ?? []
       this.#last.set(run, wanted.at(-1)?.seq ?? 0)
     }
-  }
-
-  #isOver(run: string): boolean {
-    return this.#world.served.views.carried(run)?.status === 'completed'
   }
 
   #isMine(run: string): boolean {

@@ -39,6 +39,11 @@ export class Backlog {
     return this.#leftOut.size > 0 ? [...this.#leftOut.values()].join(' ') : undefined
   }
 
+  /** How far the client is with those runs of which it has everything. */
+  get complete(): ReadonlyMap<string, number> {
+    return new Map([...this.after].filter(([run]) => !this.#leftOut.has(run)))
+  }
+
   /** How many records are known to be missing. */
   get missed(): number {
     let missed = 0

@@ -156,7 +156,7 @@ export class Subscription implements LiveListener {
   }
 
   /** Sends how things stand, and goes on live from exactly there. */
-  #resync(reason: string, { trouble, ended }: Backlog): Promise<void> {
+  #resync(reason: string, { trouble, ended, complete }: Backlog): Promise<void> {
     return this.#options.outlet.inTurn(async () => {
       // Nothing may happen between the states that are sent and the joining; what has to be read is read before.
       let states = this.#states(new Map())
@@ -165,7 +165,7 @@ export class Subscription implements LiveListener {
       const { after, texts } = states
       if (this.selection.runs && texts.length === 0) throw trouble ?? noneLeft(this.selection.runs)
       const { outlet, onResync } = this.#options
-      const cursor = this.#goLive(after, ended)
+      const cursor = this.#goLive(new Map([...complete, ...after]), ended)
       outlet.push(this.form.resync(reason, cursor, `{"runs":[${texts.join(',')}]}`))
       onResync()
       this.#sayCaughtUp(cursor)

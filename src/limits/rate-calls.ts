@@ -165,7 +165,7 @@ export class RateCalls {
     this.#loop.settle(this.#loop.now())
   }
 
-  /** Throws DataFolderError, and gives the places back, when the call cannot be noted: then it must not be sent. */
+  /** Throws BackendError, and gives the places back, when the call cannot be noted: then it is not sent, and may be later. */
   #note(buckets: readonly Bucket[]): number | undefined {
     const limited = buckets.filter((bucket) => bucket.windows.limited)
     if (this.#notebook === undefined || limited.length === 0) return undefined
@@ -173,9 +173,11 @@ export class RateCalls {
     const keepMs = Math.max(...limited.map((bucket) => bucket.windows.keepMs))
     try {
       return this.#notebook.sent(names, this.#loop.now(), keepMs)
-    } catch (error) {
+    } catch (cause) {
       this.#unplace(buckets)
-      throw error
+      // A full disk is no verdict on an agent: nothing has left.
+      const message = cause instanceof Error ? cause.message : String(cause)
+      throw new BackendError(message, { kind: 'unreachable', retryable: true, certain: true, cause })
     }
   }
 

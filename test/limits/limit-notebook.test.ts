@@ -219,12 +219,13 @@ describe('a call that cannot be noted', () => {
     close: () => undefined,
   }
 
-  it('is not sent, says why, and takes no place', async () => {
+  it('is not sent, takes no place, and may be sent later: a full disk is no verdict on an agent', async () => {
     const limiter = createLimiter({ clock: createVirtualClock(START), notebook: broken })
     limiter.setBucket(CREATE, 'provider', LIMIT)
     let sent = 0
     const call = send(limiter, async () => sent++)
-    await expect(call).rejects.toBe(full)
+    const details = { kind: 'unreachable', retryable: true, certain: true, cause: full } as const
+    await expect(call).rejects.toEqual(new BackendError('the disk is full', details))
     expect(sent).toEqual(0)
     expect(limiter.room(CREATE)).toEqual({ free: 2, nextAt: null })
   })

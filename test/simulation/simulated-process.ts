@@ -61,8 +61,11 @@ export class SimulatedProcess {
 
   /** It ends of itself, and makes everything durable first. */
   async close(): Promise<void> {
-    await this.#orchestrator?.close()
-    this.mount.isDead = true
+    try {
+      await this.#orchestrator?.close()
+    } finally {
+      this.mount.isDead = true
+    }
   }
 
   #checkLock(): void {

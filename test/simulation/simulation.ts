@@ -108,7 +108,7 @@ export class Simulation {
 
   /** A process takes the folder; its end is as the seed has it. The runs it restored; undefined when it died over it. */
   async open(): Promise<readonly string[] | undefined> {
-    if (this.#closing !== undefined) await this.patiently(this.#closing, 'closing')
+    if (this.#closing !== undefined) await this.patiently(this.#closing, 'closing', isFull)
     this.#closing = undefined
     this.freeDisk()
     this.#readBack()
@@ -174,7 +174,7 @@ export class Simulation {
   }
 
   async close(): Promise<void> {
-    if (this.process?.isDead === false) await this.patiently(this.process.close(), 'closing')
+    if (this.process?.isDead === false) await this.patiently(this.process.close(), 'closing', isFull)
     await this.provider.standIn.close()
     this.disk.close()
   }
@@ -217,6 +217,8 @@ export class Simulation {
     if (ending.how === 'closed' && process.orchestrator !== undefined) {
       this.see({ kind: 'gone', how: 'closed' })
       this.#closing = process.close()
+      // Whoever takes the folder next waits for it, and hears of it.
+      this.#closing.catch(() => {})
       return
     }
     process.kill()

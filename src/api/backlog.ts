@@ -57,11 +57,7 @@ export class Backlog {
       if (this.#isBehind(run)) return run
       this.#todo.pop()
     }
-    if (!this.#selection.runs) {
-      for (const run of this.#hub.places.runs()) {
-        if (!this.after.has(run) && !this.#without.has(run)) this.after.set(run, 0)
-      }
-    }
+    if (!this.#selection.runs) this.#addNew()
     const behind = [...this.after.keys()].filter((run) => this.#isBehind(run))
     this.#todo = behind.sort().reverse()
     return this.#todo.at(-1)
@@ -100,6 +96,15 @@ export class Backlog {
       return instant === last || (instant > last ? after > 0 : !this.#isWhole(run))
     })
     return formatCursor({ seqs: new Map(seqs), newest: this.#newest })
+  }
+
+  /** Runs that have begun since. */
+  #addNew(): void {
+    const { places } = this.#hub
+    for (const run of places.runs()) {
+      const isKnown = this.after.has(run) || this.#without.has(run)
+      if (!isKnown && places.get(run)?.quiet === false) this.after.set(run, 0)
+    }
   }
 
   #isBehind(run: string): boolean {

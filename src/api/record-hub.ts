@@ -97,7 +97,7 @@ export class RecordHub {
     for (const [run, seq] of after) {
       // Nothing more is announced of a run that has ended, and a cursor of all runs need not name it.
       const isNeeded = selection.runs || !ended.has(run) || this.places.isNewest(run)
-      if (isNeeded && !this.places.get(run)) this.places.put(run, seq, ended.has(run))
+      if (isNeeded && !this.places.get(run)) this.places.put(run, seq, { ended: ended.has(run), quiet: true })
     }
     const ahead = new Map<string, number>()
     for (const run of selection.runs ?? this.places.runs()) {
@@ -148,6 +148,7 @@ export class RecordHub {
     const first = records[0]?.seq ?? 0
     const last = records.at(-1)?.seq ?? 0
     const place = this.places.get(run) ?? this.places.put(run, first - 1)
+    place.quiet = false
     if (last <= place.announced) return
     if (first > place.announced + 1) return void this.#skipped(run, place, last)
     for (const record of records) {

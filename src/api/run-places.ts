@@ -10,6 +10,8 @@ export interface RunPlace {
   /** The newest seq that went to whoever listens. */
   sent: number
   ended: boolean
+  /** Nothing was announced of it yet, and nobody carries it: it is known only because somebody read it. */
+  quiet: boolean
 }
 
 /** Ended runs are kept only until there are so many. */
@@ -36,11 +38,11 @@ export class RunPlaces {
     const known = this.#places.get(run)
     if (known) return known
     const view = this.#views.carried(run)
-    return view && this.put(run, view.seq, isFinalState(view.status))
+    return view && this.put(run, view.seq, { ended: isFinalState(view.status) })
   }
 
-  put(run: string, seq: number, ended = false): RunPlace {
-    const place = { announced: seq, sent: seq, ended }
+  put(run: string, seq: number, { ended = false, quiet = false } = {}): RunPlace {
+    const place = { announced: seq, sent: seq, ended, quiet }
     this.#places.set(run, place)
     this.see(run)
     return place

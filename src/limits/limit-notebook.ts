@@ -8,7 +8,7 @@ import { NOTEBOOK_VERSION, type PastBucket, pastOf, readNotes, readVersion, sett
 
 /** Remembers calls and closures beyond the process, so that a restart never sends more than the limit. */
 export interface LimitNotebook {
-  /** What still counted when the notebook was opened; calls in flight at the crash count as answered then. */
+  /** What still counted when the notebook was opened; calls in flight at the crash count as answered 5 s later. */
   readonly past: readonly PastBucket[]
   /** Notes a call before it is sent; gives its id. Throws DataFolderError: then the call must not be sent. */
   sent(buckets: readonly string[], at: number, keepMs: number): number

@@ -88,9 +88,9 @@ export function readNotes(text: string, now: number): Notes {
   }
 }
 
-/** Calls that were in flight when the process ended count as answered now. */
+/** Calls that were in flight when the process ended may still be on their way: they count as answered when that is over. */
 export function settleOpen(notes: Notes, now: number): Notes {
-  const ended = [...notes.open.values()].map(({ b, w }): DoneLine => ({ d: now, b, w }))
+  const ended = [...notes.open.values()].map(({ b, w }): DoneLine => ({ d: now + IN_TRANSIT_MS, b, w }))
   return { open: new Map(), done: [...notes.done, ...ended], closed: notes.closed }
 }
 

@@ -26,7 +26,7 @@ export type Seen =
   | { readonly kind: 'created'; readonly key: AttemptKey; readonly id: number }
   | { readonly kind: 'prompted'; readonly key: AttemptKey; readonly turn: number; readonly id: number }
   /** A process took the folder, or left it. */
-  | { readonly kind: 'opened' }
+  | { readonly kind: 'opened'; readonly intents: 'open' | 'closed' }
   | { readonly kind: 'gone'; readonly how: string }
   /** A person said something, and what was answered. */
   | { readonly kind: 'said'; readonly run: string; readonly task: string; readonly command: string }
@@ -149,6 +149,8 @@ export class History {
   readonly turns = new Map<string, number>()
   /** Commands that were not refused (or whose answer nobody heard), by `RUN TASK TYPE`. */
   readonly given = new Map<string, number>()
+  /** `closed`: whoever holds the folder only came to say something, and nothing of a run may go on because of it. */
+  intents: 'open' | 'closed' = 'open'
   readonly limits: Readonly<Partial<Record<string, { readonly max: number; readonly windowMs: number } | 'none'>>>
   readonly #workflowOf: (name: string) => Workflow
 
@@ -172,14 +174,18 @@ export class History {
   fold(step: Step): void {
     this.steps.push(step)
     if (step.kind === 'durable') this.runOf(step.record).fold(step.record)
+    else if (step.kind === 'opened') this.intents = step.intents
     else if (step.kind === 'told') this.runOf(step.record).told = step.record.seq
     else if (step.kind === 'arrived') {
       this.arrivals.shared.push(step.at)
       if (step.call === 'create') this.arrivals.create.push(step.at)
     } else if (step.kind === 'created') count(this.creations, formatKey(step.key))
     else if (step.kind === 'prompted') count(this.turns, `${formatKey(step.key)}/${step.turn}`)
-    else if (step.kind === 'said') count(this.given, `${step.run} ${step.task} ${step.command}`)
-    else if (step.kind === 'refused') count(this.given, `${step.run} ${step.task} ${step.command}`, -1)
+    else if (step.kind === 'said') {
+      count(this.given, `${step.run} ${step.task} ${step.command}`)
+      // A cancel settles agents at their backends even there.
+      if (step.command === 'cancel') this.intents = 'open'
+    } else if (step.kind === 'refused') count(this.given, `${step.run} ${step.task} ${step.command}`, -1)
   }
 }
 

@@ -79,6 +79,7 @@ async function simulateAll(): Promise<void> {
     )
   else await simulateInChildren(tell)
   const sum = (of: (told: Told) => number) => all.reduce((total, told) => total + of(told), 0)
+  const calls = all.map((told) => told.calls)
   const failed = all.filter(({ violation }) => violation !== undefined)
   console.log(
     JSON.stringify({
@@ -95,8 +96,9 @@ async function simulateAll(): Promise<void> {
       ends: sum(({ processes }) => processes - 1),
       calls: {
         all: sum(({ calls }) => calls),
-        middle: middleOf(all.map(({ calls }) => calls)),
-        most: Math.max(...all.map(({ calls }) => calls)),
+        middle: middleOf(calls),
+        most: Math.max(...calls),
+        over80: calls.filter((n) => n > 80).length,
       },
       virtualHours: Math.round(sum(({ virtualMs }) => virtualMs) / 360_000) / 10,
       seconds: Math.round((performance.now() - began) / 100) / 10,

@@ -43,40 +43,44 @@ export class Person {
   }
 
   /** Says something out of the blue, legal or not. */
-  say(orchestrator: Orchestrator, runs: readonly RunPast[], saying: Saying): void {
+  async say(orchestrator: Orchestrator, runs: readonly RunPast[], saying: Saying): Promise<void> {
     const past = fallOn(runs, saying.run)
     const view = past && viewOf(orchestrator, past.run)
     if (view === undefined) return
     const { command } = saying
     if (command === 'cancel' || command === 'pause' || command === 'continue') {
-      this.tellRun(orchestrator, view.run, { type: command })
+      await this.#tellRun(orchestrator, view.run, { type: command })
       return
     }
     const task = fallOn(view.tasks, saying.task)
-    if (task !== undefined) this.#tellTask(orchestrator, view.run, task.task, taskCommand(command))
+    if (task !== undefined) await this.#tellTask(orchestrator, view.run, task.task, taskCommand(command))
   }
 
-  tellRun(orchestrator: Orchestrator, run: string, command: RunCommand): void {
-    this.#say(run, '', command.type, () => orchestrator.command(run, command))
+  #tellRun(orchestrator: Orchestrator, run: string, command: RunCommand): Promise<string | undefined> {
+    return this.#say(run, '', command.type, () => orchestrator.command(run, command))
   }
 
-  #tellTask(orchestrator: Orchestrator, run: string, task: string, command: TaskCommand): void {
-    this.#say(run, task, command.type, () => orchestrator.commandTask(run, task, command))
+  #tellTask(orchestrator: Orchestrator, run: string, task: string, command: TaskCommand): Promise<string | undefined> {
+    return this.#say(run, task, command.type, () => orchestrator.commandTask(run, task, command))
   }
 
-  #say(run: string, task: string, command: string, send: () => Promise<unknown>): void {
+  /** Resolves when it is answered: with the refusal, if it is one. */
+  async #say(run: string, task: string, command: string, send: () => Promise<unknown>): Promise<string | undefined> {
     const { see, onTrouble, listener } = this.#options
     const spokenTo = listener()
     see({ kind: 'said', run, task, command })
-    send().catch((error: unknown) => {
-      if (spokenTo?.isDead !== false) return
+    try {
+      await send()
+    } catch (error) {
+      // A full disk: it may be carried out all the same, once there is room.
+      if (spokenTo?.isDead !== false || isFull(error)) return undefined
       const isRefusal =
         error instanceof CommandRefusedError || error instanceof UsageError || error instanceof NotFoundError
-      // It may be carried out all the same, once there is room.
-      if (isFull(error)) return
-      if (isRefusal) see({ kind: 'refused', run, task, command, why: error.message })
-      else onTrouble(`'${command}' to ${run} ${task} failed: ${String(error)}`)
-    })
+      if (!isRefusal) onTrouble(`'${command}' to ${run} ${task} failed: ${String(error)}`)
+      else see({ kind: 'refused', run, task, command, why: error.message })
+      return isRefusal ? error.message : undefined
+    }
+    return undefined
   }
 
   /** Mends what made the run pause, and lets it go on. */
@@ -86,8 +90,14 @@ export class Person {
     const reason = last?.data?.['reason'] as PauseReason | undefined
     if (reason?.kind === 'quota') provider.raiseQuota()
     if (reason?.kind === 'auth') provider.unlock()
+    void this.#continue(orchestrator, past.run, reason?.kind === 'budget')
+  }
+
+  /** What is refused for want of budget is said again with more of it. */
+  async #continue(orchestrator: Orchestrator, run: string, isRaised: boolean): Promise<void> {
     const budget = { agentRuns: 3, duration: 600_000, managerTurns: 2 }
-    this.tellRun(orchestrator, past.run, { type: 'continue', ...(reason?.kind === 'budget' ? { budget } : {}) })
+    const refusal = await this.#tellRun(orchestrator, run, { type: 'continue', ...(isRaised ? { budget } : {}) })
+    if (!isRaised && refusal?.includes('raise it')) await this.#continue(orchestrator, run, true)
   }
 
   #decide(orchestrator: Orchestrator, run: string, { task, state, commands }: TaskView, isHasty: boolean): void {
@@ -96,7 +106,7 @@ export class Person {
     const chosen = isHasty || this.#dice.happens(0.6) ? endings : commands
     const name = fallOn(chosen, this.#dice.roll())
     if (name === undefined) this.#options.onTrouble(`${task} is ${state} and takes no command that ends it`)
-    else this.#tellTask(orchestrator, run, task, taskCommand(name))
+    else void this.#tellTask(orchestrator, run, task, taskCommand(name))
   }
 }
 

@@ -11,6 +11,8 @@ export interface Ending {
   /** A kill in the middle of a write leaves a part of it. */
   readonly how: 'killed' | 'power cut' | 'closed'
   readonly downMs: number
+  /** What somebody says meanwhile through a process of its own, which lets nothing go on. */
+  readonly meanwhile: Saying | undefined
 }
 
 /** Something that a person says out of the blue. */
@@ -108,6 +110,7 @@ function randomEnding(dice: Dice): Ending {
     count: dice.whole(1, LATEST[at]),
     how: dice.pick(['killed', 'killed', 'killed', 'power cut', 'closed'] as const),
     downMs: dice.pick([0, 200, 3_000, 40_000]),
+    meanwhile: dice.happens(0.25) ? randomSaying(dice) : undefined,
   }
 }
 

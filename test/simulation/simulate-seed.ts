@@ -25,8 +25,8 @@ export interface SeedOutcome {
 }
 
 /** From so many calls on, all troubles are over and the person decides about everything that is left. */
-const CALLS_IN_TROUBLE = 45
-const CALLS_IN_PATIENCE = 60
+const CALLS_IN_TROUBLE = 35
+const CALLS_IN_PATIENCE = 45
 /** The same by time, ms. */
 const TROUBLE_MS = 10 * 60_000
 const PATIENCE_MS = 20 * 60_000
@@ -93,7 +93,7 @@ class SeedRun {
     await this.#open()
     while (simulation.violation === undefined && !this.#isOver()) {
       if (simulation.isLeft) {
-        await simulation.clock.advance(simulation.downMs)
+        await this.#betweenProcesses()
         await this.#open()
         continue
       }
@@ -127,6 +127,20 @@ class SeedRun {
     }
   }
 
+  /** For a while nobody holds the folder; somebody may come, say something and go. */
+  async #betweenProcesses(): Promise<void> {
+    const simulation = this.#simulation
+    const { downMs = 0, meanwhile } = simulation.lastEnding ?? {}
+    await simulation.clock.advance(downMs)
+    if (meanwhile === undefined) return
+    await simulation.open('closed')
+    const orchestrator = simulation.process?.orchestrator
+    if (orchestrator !== undefined && !simulation.isLeft) {
+      await simulation.patiently(this.#person.say(orchestrator, this.#runs, meanwhile), 'what is said meanwhile')
+    }
+    await simulation.leave()
+  }
+
   #isDue(): boolean {
     const { elapsed } = this.#simulation
     return elapsed >= this.#lookAt || this.#dueStart() !== undefined || this.#dueSaying() !== undefined
@@ -153,7 +167,7 @@ class SeedRun {
     const saying = this.#dueSaying()
     if (saying !== undefined && !simulation.isLeft) {
       this.#toSay.delete(saying)
-      this.#person.say(orchestrator, this.#runs, saying)
+      void this.#person.say(orchestrator, this.#runs, saying)
     }
     if (simulation.elapsed < this.#lookAt || simulation.isLeft) return
     this.#lookAt = simulation.elapsed + this.#dice.whole(3_000, 10_000)
@@ -173,7 +187,7 @@ class SeedRun {
     const simulation = this.#simulation
     if (simulation.isLeft || past.ended) return
     simulation.see({ kind: 'settled', run: past.run, exitCode, why: reason })
-    if (exitCode === 2 && simulation.isDiskFull) {
+    if (exitCode === 2 && reason.includes('the disk is full')) {
       simulation.freeDisk()
       this.#person.mend(orchestrator, past)
     }

@@ -10,6 +10,7 @@ export interface ProcessOptions {
   readonly clock: VirtualClock
   readonly mount: Mount
   readonly random: () => number
+  readonly intents: 'open' | 'closed'
   readonly fetch: (process: SimulatedProcess, request: Request) => Promise<Response>
   readonly onRecord: (process: SimulatedProcess, record: RunRecord) => void
 }
@@ -38,7 +39,7 @@ export class SimulatedProcess {
 
   /** Takes the folder, and everything in it that has not ended. The runs that were restored. */
   async open(): Promise<readonly string[]> {
-    const { mount, random, fetch, onRecord } = this.#options
+    const { mount, random, intents, fetch, onRecord } = this.#options
     const orchestrator = await createLocalOrchestrator({
       dataDir: `${mount.path}/data`,
       clock: this.#clock(),
@@ -47,6 +48,7 @@ export class SimulatedProcess {
       fetch: (input, init) => fetch(this, new Request(input, init)),
       lock: { check: async () => this.#checkLock() },
       random,
+      intents,
     })
     orchestrator.subscribe((_run, records) => {
       for (const record of records) if (!this.isDead) onRecord(this, record)

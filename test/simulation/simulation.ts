@@ -39,6 +39,7 @@ export class Simulation {
   #isFull = false
   #fullFrom: number | undefined
   #closing: Promise<void> | undefined
+  #last: Ending | undefined
   readonly #start: number
   readonly #read = new Map<string, number>()
   readonly #endings: Ending[]
@@ -107,7 +108,7 @@ export class Simulation {
   }
 
   /** A process takes the folder; its end is as the seed has it. The runs it restored; undefined when it died over it. */
-  async open(): Promise<readonly string[] | undefined> {
+  async open(intents: 'open' | 'closed' = 'open'): Promise<readonly string[] | undefined> {
     if (this.#closing !== undefined) await this.patiently(this.#closing, 'closing', isFull)
     this.#closing = undefined
     this.freeDisk()
@@ -117,6 +118,7 @@ export class Simulation {
       clock: this.clock,
       mount,
       random: this.#random,
+      intents,
       fetch: (sender, request) => this.#fetch(sender, request),
       onRecord: (_teller, record) => {
         this.see({ kind: 'told', record })
@@ -125,14 +127,14 @@ export class Simulation {
     })
     this.process = process
     this.opened++
-    this.see({ kind: 'opened' })
+    this.see({ kind: 'opened', intents })
     const ending = this.#endings[0]
     if (ending?.at === 'second') this.clock.setTimeout(() => this.#end(process), ending.count * 1_000)
     const runs = await this.patiently(process.open(), 'opening', isFull)
     if (runs !== undefined || !this.#isFull || process.isDead) return runs
     // Nobody can take a folder on a full disk; whoever tried is told so, and tries again.
     process.kill()
-    return this.open()
+    return this.open(intents)
   }
 
   /** Lets time pass until `work` settles; undefined when the process dies first, or something is violated. */
@@ -173,8 +175,15 @@ export class Simulation {
     return this.clock.runUntil(() => this.violation !== undefined || done(), LONGEST_MS)
   }
 
+  /** Whoever holds the folder lets it go. */
+  async leave(): Promise<void> {
+    const { process } = this
+    if (process?.isDead === false) await this.patiently(process.close(), 'closing', isFull)
+    process?.kill()
+  }
+
   async close(): Promise<void> {
-    if (this.process?.isDead === false) await this.patiently(this.process.close(), 'closing', isFull)
+    await this.leave()
     await this.provider.standIn.close()
     this.disk.close()
   }
@@ -213,7 +222,7 @@ export class Simulation {
     if (process !== this.process || process.isDead || this.#closing !== undefined) return
     const ending = this.#endings.shift()
     if (ending === undefined) return
-    this.#downMs = ending.downMs
+    this.#last = ending
     if (ending.how === 'closed' && process.orchestrator !== undefined) {
       this.see({ kind: 'gone', how: 'closed' })
       this.#closing = process.close()
@@ -226,16 +235,15 @@ export class Simulation {
     // The notes on limits are not synced, and need to survive a kill alone.
     if (ending.how === 'power cut') this.disk.tree.cutPower(['limits'])
   }
-  #downMs = 0
 
   /** Whether nobody holds the folder, or whoever does is leaving. */
   get isLeft(): boolean {
     return this.process === undefined || this.process.isDead || this.#closing !== undefined
   }
 
-  /** For how long nobody holds the folder after the last end, ms. */
-  get downMs(): number {
-    return this.#downMs
+  /** How the last process ended, and what comes of it. */
+  get lastEnding(): Ending | undefined {
+    return this.#last
   }
 
   get isDiskFull(): boolean {

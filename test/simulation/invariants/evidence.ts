@@ -6,6 +6,7 @@ import type { Invariant } from './invariant.ts'
 
 export const EVIDENCE: readonly Invariant[] = [
   { id: 'I7', says: 'an attempt ends by the backend’s evidence or a command', check: endsByEvidence },
+  { id: 'I7', says: 'no attempt fails for reasons of our own', check: failsForAReason },
   { id: 'I8', says: 'a given-up attempt works no more', check: givenUpRests },
   { id: 'I8', says: 'a task completes once', check: completesOnce },
   { id: 'I8', says: 'a late end is recorded once, and of a given-up attempt', check: lateEndOnce },
@@ -83,4 +84,10 @@ function lateEndOnce(step: Step, history: History): string | undefined {
   const past = history.runOf(step.record)
   if (!past.givenUp.has(late.holder)) return `the late end of ${late.holder} is told, which was never given up`
   return past.lateEnds.has(late.holder) ? `the late end of ${late.holder} is told again` : undefined
+}
+
+function failsForAReason(step: Step): string | undefined {
+  if (step.kind !== 'durable') return undefined
+  const failure = step.record.data?.['failure'] as { kind?: string; message?: string } | undefined
+  return failure?.kind === 'internal' ? `${step.record.actor.id} failed: ${failure.message}` : undefined
 }

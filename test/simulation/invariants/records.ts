@@ -7,6 +7,7 @@ export const RECORDS: readonly Invariant[] = [
   { id: 'I9', says: 'each record is told once, in order, after it is durable', check: toldOnce },
   { id: 'I9', says: 'a refused command leaves no record', check: noRefusedCommand },
   { id: 'I12', says: 'each actor goes on where its last record left it', check: goesOn },
+  { id: 'I12', says: 'nothing goes on because a run was restored', check: restsWhenClosed },
 ]
 
 function gapFree(step: Step, history: History): string | undefined {
@@ -50,4 +51,14 @@ function goesOn(step: Step, history: History): string | undefined {
   if (before !== undefined && isFinalState(before.state)) return `${id} had ended and goes on to ${record.to}`
   const n = record.host?.n ?? 0
   return n === (before?.n ?? 0) + 1 ? undefined : `step ${n} of ${id} follows step ${before?.n ?? 0}`
+}
+
+/** A process that only came to say something restores the run, and lets no effect begin. */
+function restsWhenClosed(step: Step, { intents }: History): string | undefined {
+  if (intents === 'open') return undefined
+  if (step.kind === 'sent' && (step.call === 'create' || step.call === 'resume')) {
+    return `a ${step.call} leaves although intents are closed`
+  }
+  if (step.kind !== 'durable' || !/^xstate\.(done|error)\.actor\./.test(step.record.event ?? '')) return undefined
+  return `${step.record.actor.id} goes on by ${step.record.event} although intents are closed`
 }

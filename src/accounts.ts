@@ -15,6 +15,8 @@ export interface CodegenEnvironment {
   readonly organizationId?: string
   /** Without `/v1`. */
   readonly baseUrl?: string
+  /** Where agent runs tell of their end, and what that is signed with. */
+  readonly webhook?: { readonly url: string; readonly secret: string }
 }
 
 export interface AccountsOptions {
@@ -84,6 +86,11 @@ export class Accounts {
     return Object.fromEntries(accounts.map((account) => [account, this.#calls.reachability(account)]))
   }
 
+  /** It may be time to read an agent run; of an account that no backend is open for, or an unknown run, nothing comes. */
+  hint(account: string, agentRunId: string): void {
+    for (const backend of this.#backends.values()) if (backend.account === account) backend.wake?.(agentRunId)
+  }
+
   async close(): Promise<void> {
     await Promise.allSettled([...this.#backends.values()].map((backend) => backend.close()))
     await this.#standIn?.close()
@@ -124,6 +131,8 @@ export class Accounts {
       onCall: (call) => this.#called('codegen', call),
       // The embedded stand-in lists what it created at once.
       ...(standIn ? { graceMs: 0 } : {}),
+      // It calls nobody, and would only keep the secret.
+      ...(environment.webhook === undefined || standIn ? {} : { webhook: environment.webhook }),
       ...(fetch === undefined ? {} : { fetch }),
       ...(environment.organizationId === undefined
         ? {}

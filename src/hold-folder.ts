@@ -22,6 +22,8 @@ export interface FolderHold {
 export interface TakeOptions {
   /** `closed`: restored runs create and prompt nothing. */
   readonly intents: 'open' | 'closed'
+  /** Where Codegen tells of the end of agent runs that are made from now on. */
+  readonly webhook?: { readonly url: string; readonly secret: string }
 }
 
 /** What holding a folder needs beyond how it is taken. */
@@ -38,7 +40,7 @@ export async function holdFolder(dataDir: string, options: HoldOptions): Promise
     const orchestrator = await createLocalOrchestrator({
       dataDir,
       clock: realClock,
-      environment: environmentOf(options.env),
+      environment: { ...environmentOf(options.env), ...(options.webhook && { webhook: options.webhook }) },
       intents: options.intents,
       lock,
       onClosing: () => control.refuse(),

@@ -124,7 +124,14 @@ class LocalOrchestrator implements Orchestrator {
     this.#commanded = new CommandedRuns(this.#runs, reader, () => this.#gate.open())
     this.#views = new LiveViews(this.#runs, limiter)
     this.#keys = new StartKeys(index.list())
-    this.#removal = new RunRemoval({ runs: this.#runs, keys: this.#keys, folder, index, reader })
+    this.#removal = new RunRemoval({
+      runs: this.#runs,
+      keys: this.#keys,
+      folder,
+      index,
+      reader,
+      beforeRemoval: lock && (() => lock.check()),
+    })
     this.#check = new FolderCheck(folder, clock)
     if (parts.intents !== 'closed') this.#gate.open()
   }
@@ -221,7 +228,7 @@ class LocalOrchestrator implements Orchestrator {
   }
 
   async health(): Promise<FolderHealth> {
-    const problem = (await this.#check.problem()) ?? this.#journalProblem()
+    const problem = (await this.#check.problem()) ?? this.#journalProblem() ?? (await this.#lockProblem())
     const backends = this.#accounts.health()
     return { writable: problem === undefined, ...(problem === undefined ? {} : { problem }), backends }
   }
@@ -241,6 +248,10 @@ class LocalOrchestrator implements Orchestrator {
       if (run === undefined || host.run === run) actors.push(...host.actors.inspected(host.run))
     }
     return actors
+  }
+
+  hint(account: string, agentRunId: string): void {
+    this.#accounts.hint(account, agentRunId)
   }
 
   remove(run: string, how: 'delete' | 'archive'): Promise<void> {
@@ -275,6 +286,16 @@ class LocalOrchestrator implements Orchestrator {
       if (failure !== undefined) return `The journal of ${carried.host.run} cannot be written: ${failure.message}`
     }
     return undefined
+  }
+
+  /** Without a run that goes on nobody else would notice that the folder belongs to another process. */
+  async #lockProblem(): Promise<string | undefined> {
+    try {
+      await this.#parts.lock?.check()
+      return undefined
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    }
   }
 
   #measured(measure: Measure): void {

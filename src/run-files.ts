@@ -6,6 +6,7 @@ import type { JsonObject } from './domain/json.ts'
 import type { RunSettings, StartKey } from './domain/orchestration.ts'
 import type { Workflow } from './domain/workflow.ts'
 import { writeDurably } from './host/durable-file.ts'
+import { toDataFolderError } from './host/folder-trouble.ts'
 
 /** What a run was started with: kept beside its journal, so that the workflow file may change or vanish. */
 export interface RunDefinition {
@@ -22,10 +23,17 @@ export interface RunDefinition {
 
 const FILE = 'workflow.json'
 
-/** Makes the definition durable before the run's first record. Replaces an older one (new settings at `resume`). */
+/**
+ * Makes the definition durable before the run's first record. Replaces an older one (new settings at `resume`). Throws
+ * DataFolderError.
+ */
 export async function writeDefinition(folder: string, definition: RunDefinition, clock: Clock): Promise<void> {
-  await clock.operation(mkdir(folder, { recursive: true, mode: 0o700 }))
-  await clock.operation(writeDurably(join(folder, FILE), Buffer.from(JSON.stringify(definition))))
+  try {
+    await clock.operation(mkdir(folder, { recursive: true, mode: 0o700 }))
+    await clock.operation(writeDurably(join(folder, FILE), Buffer.from(JSON.stringify(definition))))
+  } catch (error) {
+    throw toDataFolderError(error, folder, `Cannot write ${FILE}`)
+  }
 }
 
 /** The definition of a run; undefined where none was written, so that the run never began. Throws DataFolderError. */

@@ -13,6 +13,8 @@ export interface RunRemovalOptions {
   readonly folder: DataFolder
   readonly index: RunIndex
   readonly reader: FolderReader
+  /** Awaited before anything is removed: rejects once the folder belongs to another process. */
+  readonly beforeRemoval?: (() => Promise<void>) | undefined
 }
 
 /**
@@ -43,7 +45,8 @@ export class RunRemoval {
   }
 
   async #remove(run: string, how: 'delete' | 'archive'): Promise<void> {
-    const { runs, folder, index } = this.#options
+    const { runs, folder, index, beforeRemoval } = this.#options
+    await beforeRemoval?.()
     if (runs.get(run) === undefined) await runs.idle(run)
     if (runs.get(run) !== undefined || !(await this.#isFinished(run))) {
       throw new UsageError(`${run} is not finished: cancel it first, or wait for its end.`)

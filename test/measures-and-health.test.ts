@@ -161,6 +161,21 @@ describe('the health of a data folder', () => {
     await orchestrator.close()
   })
 
+  it('is bad when another process has taken it, though no run goes on that would notice', async () => {
+    const clock = createVirtualClock()
+    const dataDir = await temporaryFolder()
+    const check = async () => {
+      throw new DataFolderError('lost', dataDir, 'Another process has taken it.')
+    }
+    const orchestrator = await createLocalOrchestrator({ dataDir, clock, lock: { check } })
+    expect(await orchestrator.health()).toEqual({
+      writable: false,
+      problem: 'Another process has taken it.',
+      backends: {},
+    })
+    await orchestrator.close()
+  })
+
   it('is bad when the disk does not answer within 2 s; one that hangs is not asked again', async () => {
     const clock = createVirtualClock()
     let asked = 0

@@ -2,7 +2,11 @@ import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promi
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openDataFolderReader } from '../src/data-folder-reader.ts'
+import { DataFolderError } from '../src/domain/errors.ts'
+import { createVirtualClock } from '../src/host/virtual-clock.ts'
+import { createLocalOrchestrator } from '../src/orchestrator.ts'
 import { defineWorkflow } from '../src/workflow/define.ts'
+import { temporaryFolder } from './host/temporary-folder.ts'
 import { inWorld, type World } from './simulation/world.ts'
 
 const KEY = { key: 'one', fingerprint: 'f' }
@@ -88,6 +92,24 @@ describe('a finished run', () => {
       await world.orchestrator.remove(run, 'delete')
       await expectGone(world, run)
     })
+  })
+
+  it('stays whole when its folder belongs to another process', async () => {
+    const clock = createVirtualClock()
+    const dataDir = await temporaryFolder()
+    let lost = false
+    const check = async () => {
+      if (lost) throw new DataFolderError('lost', dataDir, 'Another process has taken it.')
+    }
+    const orchestrator = await createLocalOrchestrator({ dataDir, clock, lock: { check } })
+    const run = await orchestrator.start(workflow, {}, {})
+    await clock.runUntil(orchestrator.settled(run))
+    lost = true
+    for (const how of ['delete', 'archive'] as const) {
+      await expect(orchestrator.remove(run, how)).rejects.toThrow('Another process has taken it.')
+    }
+    expect([await readdir(join(dataDir, 'runs')), orchestrator.runs().length]).toEqual([[run], 1])
+    await orchestrator.close()
   })
 
   it('stays whole when the archive cannot take it', async () => {

@@ -1,7 +1,7 @@
 import type { AgentRunState, Failure } from '../domain/backend.ts'
 import { sleep } from '../domain/clock.ts'
 import type { Effect } from '../domain/effect.ts'
-import { BackendError } from '../domain/errors.ts'
+import { BackendError, DataFolderError } from '../domain/errors.ts'
 import type { ReportInput, ReportOutput } from '../machines/effects.ts'
 import { parseReport } from './parse-report.ts'
 import type { RunContext } from './run-context.ts'
@@ -31,7 +31,7 @@ export const readReport =
     }
     const whole = JSON.stringify(body)
     if (whole.length <= INLINE) return { ...body, ...rest }
-    const file = await run.keepResult(input.task, input.attempt, input.turn, whole)
+    const file = await keepPatiently(run, input, whole, signal)
     return { result: body.result.slice(0, INLINE / 2), file, ...rest }
   }
 
@@ -55,6 +55,20 @@ async function readUntilAnswered(run: RunContext, input: ReportInput, signal: Ab
       if (!(error instanceof BackendError)) throw error
       if (failures === 3)
         run.alert('unreadable', `${input.task}: its result cannot be read: ${error.message}`, input.task)
+      await sleep(run.clock, Math.min(60_000, 1_000 * 2 ** Math.min(failures, 6)), signal)
+    }
+  }
+}
+
+/** A disk that is full now is no verdict on work that was done and paid for: the text is kept once there is room. */
+async function keepPatiently(run: RunContext, input: ReportInput, text: string, signal: AbortSignal): Promise<string> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return await run.keepResult(input.task, input.attempt, input.turn, text)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof DataFolderError)) throw error
+      if (failures === 0) run.alert('disk', `${input.task}: its result cannot be kept: ${error.message}`, input.task)
       await sleep(run.clock, Math.min(60_000, 1_000 * 2 ** Math.min(failures, 6)), signal)
     }
   }

@@ -36,6 +36,8 @@ const ticket = component<{ readonly ticket: string; readonly expiresAt: string }
   z.object({ ticket: z.string(), expiresAt: instant }),
 )
 
+const nothing = component<Readonly<Record<string, never>>>('Nothing')(z.strictObject({}))
+
 const TERSE = 'Without a token, where one is needed elsewhere, only `status` is told.'
 
 /** What a server answers beside its routes. It is documented with them, and they are made by the server. */
@@ -49,6 +51,27 @@ export const OUTSIDE_OPERATIONS: Readonly<Record<string, Operation>> = {
       'A browser cannot send a token with a WebSocket or with server-sent events; the ticket stands for it, once.',
     may: 'watch',
     answers: { 201: { description: 'Good once, for 30 s.', schema: ticket } },
+  },
+  receiveCodegenWebhook: {
+    method: 'post',
+    path: '/v1/webhooks/codegen',
+    tag: 'Server',
+    summary: 'Take a webhook of Codegen',
+    description:
+      'For Codegen alone, and only where a secret is configured. No token: the body, of any form and at most 256 KiB, is signed ' +
+      'with the secret (HMAC-SHA256 of its bytes). It is a hint: the agent runs that it names are read soon, and nothing else that ' +
+      'it says is believed. The same body within 5 minutes is not looked at again.',
+    may: 'anyone',
+    headers: {
+      'X-Codegen-Signature': {
+        description: 'The signature in hex, with or without `sha256=`. Name and encoding can be configured.',
+      },
+    },
+    answers: {
+      200: { description: 'It came before.', schema: nothing },
+      202: { description: 'It was taken, whatever it says.', schema: nothing },
+    },
+    errors: ['unauthorized', 'not-found', 'too-large', 'busy'],
   },
   readHealth: {
     method: 'get',

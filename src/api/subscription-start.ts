@@ -81,8 +81,10 @@ async function startOfAll(
     if (ended) start.ended.add(run)
     // A run that the cursor does not name began after it was made, or had ended and was seen whole.
     const wasSeen = from === 'now' || (seen?.newest !== undefined && !seen.seqs.has(run) && run < seen.newest)
-    if (ended && wasSeen && instantOf(run) < instantOf(start.newest)) start.without.add(run)
-    else if (from === 'now') await placeNow(start, views, hub, run)
+    const isWhole = ended && wasSeen && instantOf(run) < instantOf(start.newest)
+    // The newest that is left has to be named in cursors, though one that was newer may have been removed.
+    if (isWhole && instantOf(run) < instantOf(newest)) start.without.add(run)
+    else if (isWhole || from === 'now') await placeNow(start, views, hub, run)
     else {
       // The view of a run that has ended is not worth making for this: its records are read until there are no more.
       const place = ended ? hub.places.get(run) : hub.places.locate(run)

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { WebhookEncoding } from '../backends/codegen/webhook-signature.ts'
 import { UsageError } from '../domain/errors.ts'
 import type { LogLevel } from '../server/log-level.ts'
 import { readText } from './read-text.ts'
@@ -27,6 +28,15 @@ export interface RetainConfig {
   readonly how: 'delete' | 'archive'
 }
 
+/** How webhooks of Codegen are recognised. The file never holds the secret itself. */
+export interface WebhookConfig {
+  /** The environment variable that holds the secret. */
+  readonly secretEnv?: string
+  /** The header of the signature. */
+  readonly header?: string
+  readonly encoding?: WebhookEncoding
+}
+
 /** Settings of `troupe serve`; what is absent has its default. */
 export interface ServeConfig {
   readonly host?: string
@@ -39,6 +49,9 @@ export interface ServeConfig {
   readonly tokens: readonly TokenConfig[]
   readonly retain?: RetainConfig
   readonly logLevel?: LogLevel
+  /** Under which other machines reach this server. */
+  readonly publicUrl?: string
+  readonly webhook?: WebhookConfig
 }
 
 /** What `troupe.config.yaml` says. Flags and the environment go before it. Paths are relative to the file. */

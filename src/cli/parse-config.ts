@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { WEBHOOK_ENCODINGS } from '../backends/codegen/webhook-signature.ts'
 import { UsageError, WorkflowError } from '../domain/errors.ts'
 import { LOG_LEVELS } from '../server/log-level.ts'
 import { DURATION, DURATION_HINT, parseDuration } from '../workflow/duration.ts'
@@ -6,6 +7,7 @@ import { ProblemList } from '../workflow/problems.ts'
 import { type IssueWords, noteIssues } from '../workflow/schema-issues.ts'
 import { readSource } from '../workflow/source.ts'
 import type { RetainConfig, ServeConfig, TokenConfig, TroupeConfig } from './config-file.ts'
+import { isHeaderName, isPublicUrl, PUBLIC_URL_HINT } from './webhook-settings.ts'
 
 const SHORTEST_KEEP_MS = 60_000
 
@@ -51,6 +53,21 @@ const tokensSchema = z
     }
   })
 
+const webhookSchema = z.strictObject({
+  secretEnv: z
+    .string()
+    .regex(/^[A-Z_][A-Z0-9_]{0,99}$/, {
+      error:
+        'must be the name of an environment variable in capitals, such as CODEGEN_WEBHOOK_SECRET; never the secret',
+    })
+    .optional(),
+  header: z
+    .string()
+    .refine(isHeaderName, { error: 'must be the name of a header, such as x-codegen-signature' })
+    .optional(),
+  encoding: z.enum(WEBHOOK_ENCODINGS).optional(),
+})
+
 const serveSchema = z.strictObject({
   host: text('write an address such as 127.0.0.1').optional(),
   port: z.int().min(0).max(65_535).optional(),
@@ -71,6 +88,11 @@ const serveSchema = z.strictObject({
   tokens: tokensSchema.optional(),
   retain: retainSchema.optional(),
   logLevel: z.enum(LOG_LEVELS).optional(),
+  publicUrl: z
+    .string()
+    .refine(isPublicUrl, { error: `is no address; ${PUBLIC_URL_HINT}` })
+    .optional(),
+  webhook: webhookSchema.optional(),
 })
 
 const configSchema = z.strictObject({
@@ -81,12 +103,17 @@ const configSchema = z.strictObject({
 type Written = z.output<typeof configSchema>
 
 const WORDS: IssueWords = {
-  unknownKey: (schema, key) =>
-    schema === tokenSchema && /token|secret|value|key|password/i.test(key)
-      ? 'a token is never written in this file; put it into an environment variable and name that, as in env: TROUPE_TOKEN'
-      : undefined,
-  // Somebody may have put a token there all the same.
-  hidden: (path) => path[0] === 'serve' && path[1] === 'tokens',
+  unknownKey(schema, key) {
+    if (!/token|secret|value|key|password/i.test(key)) return undefined
+    if (schema === tokenSchema) {
+      return 'a token is never written in this file; put it into an environment variable and name that, as in env: TROUPE_TOKEN'
+    }
+    return schema === webhookSchema
+      ? 'a secret is never written in this file; put it into an environment variable and name that, as in secretEnv: CODEGEN_WEBHOOK_SECRET'
+      : undefined
+  },
+  // Somebody may have put a token or a secret there all the same.
+  hidden: (path) => path[0] === 'serve' && (path[1] === 'tokens' || path[1] === 'webhook'),
 }
 
 /** The settings that a configuration file's text means. Throws UsageError with every mistake and its place. */

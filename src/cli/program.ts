@@ -150,6 +150,7 @@ function addServe(program: Command, context: CliContext, run: Runner): void {
     .option('--inspect', 'serve the Stately Inspector at /inspect')
     .option('--allow-host <host>', 'a further name of this server in a Host header (may be repeated)', collect, [])
     .option('--allow-origin <origin>', 'another site whose pages may ask (may be repeated)', collect, [])
+    .option('--public-url <url>', 'how Codegen reaches this server: agent runs tell of their end there')
     .option('--log-level <level>', 'debug, info, warn, error or silent (default: info)')
     .option('--retain-for <duration>', 'remove finished runs that ended longer ago, as in 30d')
     .option('--retain-runs <n>', 'remove all finished runs but the newest N')
@@ -161,6 +162,8 @@ function addServe(program: Command, context: CliContext, run: Runner): void {
 
 const SERVE_HELP = `
 Tokens are read from the environment: TROUPE_TOKEN may do everything, TROUPE_READ_TOKEN may read and subscribe.
+With CODEGEN_WEBHOOK_SECRET webhooks of Codegen are taken at /v1/webhooks/codegen; CODEGEN_WEBHOOK_HEADER names the header
+of their signature (default: x-codegen-signature), CODEGEN_WEBHOOK_ENCODING is hex or base64 (default: hex).
 troupe.config.yaml may name further ones, and sets what no flag says.`
 
 function addStandIn(program: Command, context: CliContext, run: Runner): void {

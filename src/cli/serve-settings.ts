@@ -4,6 +4,7 @@ import type { ServerToken } from '../server/access-tokens.ts'
 import { LOG_LEVELS, type LogLevel } from '../server/log-level.ts'
 import { DURATION_HINT, parseDuration } from '../workflow/duration.ts'
 import type { RetainConfig, ServeConfig } from './config-file.ts'
+import { readWebhook, readWebhookUrl, type WebhookSettings } from './webhook-settings.ts'
 
 /** The flags of `troupe serve`, as typed. */
 export interface ServeFlags {
@@ -18,6 +19,7 @@ export interface ServeFlags {
   readonly retainFor?: string
   readonly retainRuns?: string
   readonly archive?: boolean
+  readonly publicUrl?: string
   /** False: `--no-resume`. */
   readonly resume: boolean
 }
@@ -33,6 +35,9 @@ export interface ServeSettings {
   readonly logLevel: LogLevel
   readonly workflows?: string
   readonly retain?: RetainConfig
+  readonly webhook?: WebhookSettings
+  /** Given to Codegen with each agent run; only where both an address and a secret are set. */
+  readonly webhookUrl?: string
 }
 
 /** Where flags, environment and file are read; a relative path of the file starts at `cwd`. */
@@ -54,6 +59,8 @@ export function readServeSettings(flags: ServeFlags, config: ServeConfig, places
   const logLevel = readLogLevel(flags.logLevel, wrong) ?? config.logLevel ?? 'info'
   const retain = readRetain(flags, config.retain, wrong)
   const tokens = readTokens(config, places.env, wrong)
+  const webhook = readWebhook(config.webhook, places.env, wrong)
+  const webhookUrl = readWebhookUrl(flags.publicUrl ?? config.publicUrl, webhook, wrong)
   if (wrong.length > 0) throw new UsageError(wrong.join('\n'))
   const workflows = flags.workflows ?? config.workflows
   return {
@@ -66,6 +73,8 @@ export function readServeSettings(flags: ServeFlags, config: ServeConfig, places
     logLevel,
     ...(workflows === undefined ? {} : { workflows: resolve(places.cwd, workflows) }),
     ...(retain === undefined ? {} : { retain }),
+    ...(webhook === undefined ? {} : { webhook }),
+    ...(webhookUrl === undefined ? {} : { webhookUrl }),
   }
 }
 

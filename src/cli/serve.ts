@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
+import { CODEGEN_WEBHOOK_PATH } from '../backends/codegen/webhook-signature.ts'
 import type { Clock, TimerHandle } from '../domain/clock.ts'
 import { UsageError } from '../domain/errors.ts'
-import type { FolderHold } from '../hold-folder.ts'
+import type { FolderHold, TakeOptions } from '../hold-folder.ts'
 import { realClock } from '../host/clock.ts'
 import { isFinalState } from '../machines/public-state.ts'
+import { watchFolderHealth } from '../server/folder-watch.ts'
 import { createLog, type Log } from '../server/log.ts'
 import { createRetention, type Retention } from '../server/retention.ts'
 import { type StartedServer, startServer } from '../server/start-server.ts'
@@ -28,11 +30,18 @@ export async function serveCommand(context: CliContext, flags: ServeFlags, clock
   const stop = listenForStop(context)
   const log = createLog({
     level: settings.logLevel,
-    secrets: [...settings.tokens.map(({ token }) => token), context.env['CODEGEN_API_TOKEN'] ?? ''],
+    secrets: [
+      ...settings.tokens.map(({ token }) => token),
+      context.env['CODEGEN_API_TOKEN'] ?? '',
+      settings.webhook?.secret ?? '',
+    ],
     ...(context.logLine === undefined ? {} : { write: context.logLine }),
   })
   try {
-    const hold = await context.takeFolder(dataDirOf(flags, context.env), { intents: 'open' })
+    const hold = await context.takeFolder(dataDirOf(flags, context.env), {
+      intents: 'open',
+      ...webhookTarget(settings),
+    })
     await serveHold(context, hold, { settings, resume: flags.resume, log, stop, clock })
     return 0
   } finally {
@@ -58,6 +67,7 @@ async function serveHold(context: CliContext, hold: FolderHold, serving: Serving
   let server: StartedServer | undefined
   let retention: Retention | undefined
   let limit: TimerHandle | undefined
+  const folderWatch = watchFolderHealth({ orchestrator, clock, log })
   try {
     // The port is taken first: nothing is begun by a server that cannot be reached.
     server = await startServer(orchestrator, { ...settings, log, clock, ready, admission, views })
@@ -77,12 +87,18 @@ async function serveHold(context: CliContext, hold: FolderHold, serving: Serving
       .checkpoint()
       .catch((error: unknown) => log.warn({ err: error }, 'Not every run has a checkpoint.'))
   } finally {
+    folderWatch.close()
     retention?.close()
     restored()
     await server?.close()
     await hold.close()
     if (limit !== undefined) clock.clearTimeout(limit)
   }
+}
+
+/** Where agent runs are to tell of their end, if anywhere. */
+function webhookTarget({ webhook, webhookUrl: url }: ServeSettings): Pick<TakeOptions, 'webhook'> {
+  return webhook && url ? { webhook: { url, secret: webhook.secret } } : {}
 }
 
 /** The runs that had not ended when the server came. */
@@ -112,7 +128,7 @@ function unfinished({ orchestrator }: FolderHold): readonly string[] {
 function say(
   { stdout, env }: CliContext,
   { url }: StartedServer,
-  { inspect, tokens }: ServeSettings,
+  { inspect, tokens, webhook, webhookUrl }: ServeSettings,
   { resumed, left }: Unfinished,
 ): void {
   const standIn = !env['CODEGEN_API_TOKEN'] && !env['CODEGEN_API_BASE_URL']
@@ -122,6 +138,7 @@ function say(
     `Machines: ${url}/machines`,
     ...(inspect ? [`Inspector: ${url}/inspect`] : []),
     ...(tokens.length > 0 ? [`Tokens: ${tokens.map(({ name, access }) => `${name} (${access})`).join(', ')}`] : []),
+    ...(webhook ? [`Webhooks of Codegen: ${webhookUrl ?? `${url}${CODEGEN_WEBHOOK_PATH}`}`] : []),
     ...(standIn
       ? ['Codegen is played by the stand-in: neither CODEGEN_API_TOKEN nor CODEGEN_API_BASE_URL is set.']
       : []),

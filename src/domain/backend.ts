@@ -125,6 +125,8 @@ export interface Backend {
   cancel?(ref: AgentRunRef, signal: AbortSignal): Promise<void>
   /** The newest `limit` entries, oldest first. */
   logs?(ref: AgentRunRef, limit: number, signal: AbortSignal): Promise<readonly LogEntry[]>
+  /** Somebody outside says that it may be time to read the run of this id. Never throws, whoever that is. */
+  wake?(id: string): void
   /** Releases sockets and timers; agent runs go on. */
   close(): Promise<void>
 }

@@ -82,6 +82,11 @@ export interface Orchestrator {
   inspect(listener: (inspection: Inspection) => void): () => void
   /** The actors that live now, as `actor` inspections; of one run, or of all. */
   actors(run?: string): readonly Inspection[]
+  /**
+   * Somebody says that an agent run of an account (`codegen`) may have news: it is read soon, at most once in 5 s. Nothing else comes
+   * of it. Ignored for accounts and agent runs that are not known; never throws.
+   */
+  hint(account: string, agentRunId: string): void
   /** Deletes a finished run, or moves its folder to `archive/`. Throws NotFoundError; UsageError while it is not finished. */
   remove(run: string, how: 'delete' | 'archive'): Promise<void>
   /** Writes a checkpoint of every unfinished run that is carried, so that the next start is quick. Best effort. */

@@ -12,7 +12,7 @@ export interface LimitNotebook {
   readonly past: readonly PastBucket[]
   /** Notes a call before it is sent; gives its id. Throws DataFolderError: then the call must not be sent. */
   sent(buckets: readonly string[], at: number, keepMs: number): number
-  /** Notes an answer. Never throws: a call without one counts as answered at the next start, which is the safe side. */
+  /** Notes an answer. Never throws: a call without one counts as answered after the next start, which is the safe side. */
   answered(id: number, at: number): void
   /** Notes that a bucket was closed. Never throws. */
   closed(bucket: string, closure: Closure): void

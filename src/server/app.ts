@@ -1,7 +1,9 @@
 import { Hono } from 'hono'
 import type { Access } from '../api/access.ts'
-import { errorBody, httpStatusOf } from '../api/errors.ts'
+import { errorResponse } from '../api/error-response.ts'
+import { ApiError, errorBody, httpStatusOf } from '../api/errors.ts'
 import type { ApiEnv } from '../api/routes.ts'
+import { CODEGEN_WEBHOOK_PATH } from '../backends/codegen/webhook-signature.ts'
 import { TICKETS_PATH } from './let-in.ts'
 import type { Metrics } from './metrics.ts'
 import type { Tickets } from './tickets.ts'
@@ -15,6 +17,8 @@ export interface AppOptions {
   readonly pages: readonly Hono[]
   readonly metrics: Pick<Metrics, 'render'>
   readonly tickets: Pick<Tickets, 'issue'>
+  /** Takes what is signed instead of sent with a token. */
+  readonly webhook: Hono
   /** Told of what no route foresaw; the asker is told nothing of it. */
   readonly failed: (error: unknown) => void
   /** Resolves when there is something to answer with; until then only health is told. */
@@ -25,7 +29,7 @@ export interface AppOptions {
 
 /** Joins the parts of a server. What it gives answers requests that were let in; it never rejects. */
 export function createApp(options: AppOptions): (request: Request, access: Access | undefined) => Promise<Response> {
-  const { routes, health, pages, metrics, tickets, failed, ready } = options
+  const { routes, health, pages, metrics, tickets, webhook, failed, ready } = options
   const app = new Hono<ApiEnv>()
   app.onError((error, c) => {
     if (httpStatusOf(error) === 500) failed(error)
@@ -42,9 +46,13 @@ export function createApp(options: AppOptions): (request: Request, access: Acces
   return async (request, access) => {
     const { pathname } = new URL(request.url)
     if (pathname === '/healthz' || pathname === '/readyz') {
+      if (request.method !== 'GET' && request.method !== 'HEAD')
+        return errorResponse(onlyRead(request.method, pathname))
       const answer = await health.fetch(request)
       return access || !options.terse ? answer : terse(answer)
     }
+    // Whoever sends it must not wait: what is not restored yet is looked at soon in any case.
+    if (pathname === CODEGEN_WEBHOOK_PATH) return webhook.fetch(request)
     await ready
     return app.fetch(request, { access: access ?? NOBODY })
   }
@@ -53,7 +61,13 @@ export function createApp(options: AppOptions): (request: Request, access: Acces
 /** Whoever came without a token is let in to the pages alone. */
 const NOBODY: Access = { may: 'watch', via: 'rest' }
 
+function onlyRead(method: string, path: string): ApiError {
+  return new ApiError('method-not-allowed', `${path} takes GET, HEAD, not ${method}.`, { allow: ['GET', 'HEAD'] })
+}
+
 async function terse(answer: Response): Promise<Response> {
+  // A HEAD is answered with the status alone.
+  if (answer.body === null) return answer
   const said: { readonly status?: unknown } = JSON.parse(await answer.text())
   return Response.json({ status: said.status }, { status: answer.status })
 }

@@ -2,9 +2,11 @@ import { createRoutes } from '../api/routes.ts'
 import { createRunAdmission } from '../api/run-admission.ts'
 import { createRunViews } from '../api/run-views.ts'
 import { createRecordStream, type RecordStream } from '../api/stream.ts'
+import { createCodegenWebhook } from '../backends/codegen/webhook.ts'
 import { openDataFolderReader } from '../data-folder-reader.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Orchestrator } from '../domain/orchestration.ts'
+import { troupeVersion } from '../version.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import { createApp } from './app.ts'
 import { auditCommands, auditRequest } from './audit.ts'
@@ -23,7 +25,6 @@ import { routeName } from './route-names.ts'
 import type { ServeOptions, ServeParts } from './serve-options.ts'
 import { createTickets, type Tickets } from './tickets.ts'
 import { createUpgrades } from './upgrades.ts'
-import { troupeVersion } from '../version.ts'
 
 /** How the parts of a server are made. */
 export interface AssemblyOptions extends Omit<ServeOptions, 'tokens' | 'port'>, ServeParts {
@@ -168,6 +169,12 @@ function createFetch(parts: Parts, options: AssemblyOptions & Required<Pick<Serv
     pages: [machineRoutes(), ...(inspector ? [inspector.routes] : [])],
     metrics,
     tickets,
+    webhook: createCodegenWebhook({
+      ...options.webhook,
+      clock: options.clock,
+      wake: (id) => orchestrator.hint('codegen', id),
+      ignored: (why) => options.log.debug({ why }, 'A signed webhook of Codegen was of no use.'),
+    }),
     failed,
     ready,
     terse: options.tokens.required,

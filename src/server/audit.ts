@@ -2,7 +2,7 @@ import { errorBody } from '../api/errors.ts'
 import type { CommandOrigin, CommandReply } from '../domain/command.ts'
 import type { Orchestrator } from '../domain/orchestration.ts'
 import type { Log } from './log.ts'
-import type { Answered } from './request-listener.ts'
+import { type Answered, UNANSWERED } from './request-listener.ts'
 
 /**
  * The orchestrator, with each command to a run or a task logged: who gave it, by which way, and what became of it. What else
@@ -41,7 +41,7 @@ export function auditRequest(log: Log, { method, path, status, access, address, 
   if (!access || READING.includes(method) || !path.startsWith('/v1/runs')) return
   // A command that reached its run was told of there.
   if (path.endsWith('/commands') && [200, 404, 409].includes(status)) return
-  const taken = status < 400
+  const outcome = status === UNANSWERED ? 'unanswered' : status < 400 ? 'taken' : 'refused'
   const run = (location ?? path).split('/')[3]
   log.info(
     {
@@ -51,9 +51,9 @@ export function auditRequest(log: Log, { method, path, status, access, address, 
       method,
       path,
       status,
-      outcome: taken ? 'taken' : 'refused',
+      outcome,
       ...(run === undefined || run === 'resume' ? {} : { run }),
     },
-    `A request to change something was ${taken ? 'taken' : 'refused'}.`,
+    `A request to change something was ${outcome}.`,
   )
 }

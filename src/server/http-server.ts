@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ApiError } from '../api/errors.ts'
 import { answerError, answerSocket, type PlainAnswer } from './answers.ts'
+import { ignoreUpgrade, wantsOtherProtocol } from './ignore-upgrade.ts'
 
 /** How long and how much a client may take. Times are ms. */
 export interface HttpBounds {
@@ -20,6 +21,8 @@ export interface HttpBounds {
   readonly maxHeaderBytes: number
   readonly maxHeaders: number
   readonly maxConnections: number
+  /** Requests of one connection that have no whole answer yet; one that sends more is cut off. */
+  readonly maxUnanswered: number
 }
 
 /** The bounds of a server that is not told otherwise. */
@@ -32,6 +35,7 @@ export const HTTP_BOUNDS: HttpBounds = {
   maxHeaderBytes: 16 * 1024,
   maxHeaders: 100,
   maxConnections: 12_000,
+  maxUnanswered: 100,
 }
 
 /** What becomes of requests. */
@@ -76,9 +80,10 @@ export function createBoundedServer({ request, upgrade }: HttpListeners, bounds:
   })
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
-    upgrade(incoming, socket, head)
+    if (wantsOtherProtocol(incoming, bounds.maxHeaders)) ignoreUpgrade(server, incoming, socket, head)
+    else upgrade(incoming, socket, head)
   })
-  answerAll(server, request)
+  answerAll(server, request, bounds.maxUnanswered)
   return {
     server,
     connections: () => sockets.size,
@@ -114,16 +119,24 @@ function createPlainServer(bounds: HttpBounds): Server {
 }
 
 /** Answers requests, those that are none, and ends connections that take no answer. */
-function answerAll(server: Server, request: RequestListener): void {
+function answerAll(server: Server, request: RequestListener, maxUnanswered: number): void {
   const answers = new WeakMap<Duplex, ServerResponse>()
+  const unanswered = new WeakMap<Duplex, Set<ServerResponse>>()
   server.on('request', (incoming, outgoing) => {
     const { socket } = incoming
+    const waiting = unanswered.get(socket) ?? closedWith(socket)
+    unanswered.set(socket, waiting)
+    if (waiting.size >= maxUnanswered) return void socket.destroy()
+    waiting.add(outgoing)
+    outgoing.on('close', () => waiting.delete(outgoing))
     answers.set(socket, outgoing)
     outgoing.on('finish', () => {
       if (!server.listening) socket.destroySoon()
     })
     request(incoming, outgoing)
   })
+  // Whatever is expected of the answer is not promised; the request is one like any other.
+  server.on('checkExpectation', (incoming, outgoing) => server.emit('request', incoming, outgoing))
   server.on('timeout', (socket: Socket) => {
     const answer = answers.get(socket)
     // Whoever waits for an outcome may wait for hours; whoever does not take an answer may not.
@@ -136,6 +149,19 @@ function answerAll(server: Server, request: RequestListener): void {
     if (error.code === 'ECONNRESET' || (answer?.headersSent && !answer.writableFinished)) return void socket.destroy()
     answerSocket(socket, parseErrorAnswer(error.code))
   })
+}
+
+/** The answers of a connection that are under way. Node closes only the one whose turn it is: the others go with the connection here. */
+function closedWith(socket: Socket): Set<ServerResponse> {
+  const waiting = new Set<ServerResponse>()
+  socket.on('close', () => {
+    for (const outgoing of waiting) {
+      if (outgoing.socket !== null) continue
+      outgoing.destroy()
+      outgoing.emit('close')
+    }
+  })
+  return waiting
 }
 
 function parseErrorAnswer(code: string | undefined): PlainAnswer {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type Access, demandCommand } from '../api/access.ts'
 import { ApiError } from '../api/errors.ts'
+import { CODEGEN_WEBHOOK_PATH } from '../backends/codegen/webhook-signature.ts'
 import { type Authenticate, unauthorized } from './authenticate.ts'
 import type { RequestSite } from './request-site.ts'
 import { type RequestTarget, readTarget } from './request-target.ts'
@@ -12,6 +13,8 @@ const EVENTS_PATH = '/v1/events'
 
 /** Pages and what they consist of, the description of the API, and whether the server lives: none tells of a run. */
 const OPEN_PATHS: readonly string[] = ['', 'healthz', 'readyz', 'docs', 'openapi.json', 'machines', 'inspect']
+/** Whoever sends here shows who they are by the signature of what they send, and knows of no token, host or origin of ours. */
+const SIGNED_PATHS: readonly string[] = [CODEGEN_WEBHOOK_PATH]
 const READING: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
 
 /** A request that comes from where requests may come from. */
@@ -45,9 +48,11 @@ export function createLetIn(site: RequestSite, authenticate: Authenticate, maxHe
       if (request.rawHeaders.length / 2 > maxHeaders) {
         throw new ApiError('too-large', `The request has more than ${maxHeaders} headers.`)
       }
+      if (isSigned(target.path)) return { request, target, origin: undefined }
       return { request, target, origin: site.check(request, isOpen(target.path)) }
     },
     enter({ request, target }) {
+      if (isSigned(target.path)) return undefined
       const access = authenticate(request, target, target.path === EVENTS_PATH ? 'query' : 'nowhere')
       if (!access && !isOpen(target.path)) throw unauthorized()
       return access
@@ -61,6 +66,10 @@ export function createLetIn(site: RequestSite, authenticate: Authenticate, maxHe
       return access
     },
   }
+}
+
+function isSigned(path: string): boolean {
+  return SIGNED_PATHS.includes(path)
 }
 
 function isOpen(path: string): boolean {

@@ -10,12 +10,16 @@ export interface Answered {
   readonly method: string
   /** Without the query. */
   readonly path: string
+  /** {@link UNANSWERED} when its sender had gone before an answer began. */
   readonly status: number
   readonly access: Access | undefined
   readonly address: string
   /** Where what was made is. */
   readonly location: string | undefined
 }
+
+/** Stands for the status of a request whose sender had gone before an answer began; no answer ever has it. */
+export const UNANSWERED = 499
 
 /** What becomes of requests that are let in. */
 export interface RequestListenerOptions {
@@ -47,7 +51,8 @@ export function createRequestListener({ letIn, fetch, began }: RequestListenerOp
     let access: Access | undefined
     outgoing.on('close', () => {
       const location = outgoing.getHeader('location')?.toString()
-      ended({ method, path: url.split('?')[0] ?? '', status: outgoing.statusCode, access, address, location })
+      const status = outgoing.headersSent ? outgoing.statusCode : UNANSWERED
+      ended({ method, path: url.split('?')[0] ?? '', status, access, address, location })
     })
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) outgoing.setHeader(name, value)
     try {

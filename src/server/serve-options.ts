@@ -21,6 +21,8 @@ export interface ServeOptions {
   readonly workflows?: string
   /** Serves the Stately Inspector at `/inspect`; while somebody looks, transitions cost much more. @default false */
   readonly inspect?: boolean
+  /** Takes signed webhooks of Codegen at `/v1/webhooks/codegen`, as hints. @default none are taken */
+  readonly webhook?: WebhookOptions
   /** Where requests, audit and what goes wrong are told. @default warnings and errors, to standard error */
   readonly log?: Log
   /** More are not taken. @default 12000 */
@@ -29,6 +31,16 @@ export interface ServeOptions {
   readonly drainMs?: number
   /** Tells the time of tickets and of wrong tokens. @default the machine's */
   readonly clock?: Clock
+}
+
+/** How webhooks of Codegen are recognised. */
+export interface WebhookOptions {
+  /** Shared with Codegen, which signs with it. */
+  readonly secret: string
+  /** Header of the signature: HMAC-SHA256 of the body's bytes. @default 'x-codegen-signature' */
+  readonly header?: string
+  /** @default 'hex' */
+  readonly encoding?: 'hex' | 'base64'
 }
 
 /** What only troupe's own command line, and its tests, give. */

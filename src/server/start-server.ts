@@ -26,7 +26,8 @@ export async function startServer(
   const { address, beyondLoopback } = await resolveHost(host)
   if (beyondLoopback && !tokens.required) throw tokensNeeded(host)
   const { clock = realClock, drainMs = DRAIN_MS } = options
-  const log = options.log ?? createLog({ level: 'warn', secrets: (options.tokens ?? []).map(({ token }) => token) })
+  const secrets = [...(options.tokens ?? []).map(({ token }) => token), options.webhook?.secret ?? '']
+  const log = options.log ?? createLog({ level: 'warn', secrets })
   const assembly = assemble(orchestrator, { ...options, host, tokens, clock, log })
   const taken = await listen(assembly.bounded.server, host, address, port).catch((error: unknown) => {
     assembly.end()

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readReport } from '../../src/actors/read-report.ts'
 import type { RunContext } from '../../src/actors/run-context.ts'
 import type { AgentRunState } from '../../src/domain/backend.ts'
+import { DataFolderError } from '../../src/domain/errors.ts'
 import { backendError, inTurn, REF, scriptedBackend, stateOf } from './scripted-backend.ts'
 import { scriptedContext, start } from './scripted-context.ts'
 
@@ -108,6 +109,23 @@ describe('a big result', () => {
     const { run, outcome } = await read(complete(`${text}\n${block({ status: 'completed', result: [1] })}`))
     expect(outcome).toEqual({ output: { result: text.slice(0, 8_192), file: 'results/a/2.1', pullRequests: [] } })
     expect(run.kept).toEqual(new Map([['results/a/2.1', JSON.stringify({ result: text, output: [1] })]]))
+  })
+})
+
+describe('a big result that a full disk does not take', () => {
+  it('is kept once there is room: it is no verdict on work that was paid for', async () => {
+    const full = new DataFolderError('full', 'D', 'the disk is full')
+    const keepResult = inTurn<string>(full, full, 'results/a/2.1')
+    const text = 'x'.repeat(20_000)
+    const run = scriptedContext(scriptedBackend({ read: inTurn(complete(text)) }), { keepResult })
+    const reading = start(readReport(run), INPUT)
+    await run.clock.advance(2_999)
+    expect(reading.outcome()).toBe(undefined)
+    expect(run.alerts).toEqual([['disk', 'a: its result cannot be kept: the disk is full', 'a']])
+    await run.clock.advance(1)
+    expect(reading.outcome()).toEqual({
+      output: { result: text.slice(0, 8_192), file: 'results/a/2.1', pullRequests: [] },
+    })
   })
 })
 

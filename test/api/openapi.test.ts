@@ -45,7 +45,7 @@ describe('the OpenAPI document', () => {
       expect(Object.keys(operation['responses'] ?? {})).toEqual(expect.arrayContaining(['400', '421', '500']))
       if (operation['security']) open.push(operation['operationId'])
     }
-    expect(open).toEqual(['readOpenApi', 'readDocs', 'readHealth', 'readReadiness'])
+    expect(open).toEqual(['readOpenApi', 'readDocs', 'receiveCodegenWebhook', 'readHealth', 'readReadiness'])
   })
 
   it('knows every code that an error may have', async () => {

@@ -90,6 +90,36 @@ describe('a server with tokens', () => {
     expect((await ask(path)).status).toEqual(200)
   })
 
+  it('answers who asks for its health by HEAD, with a token or without one', async () => {
+    const { ask, orchestrator } = await servingRun()
+    const statuses = async () => {
+      const asked = ['/healthz', '/readyz'].flatMap((path) => [
+        ask(path, { method: 'HEAD' }),
+        ask(path, { method: 'HEAD', token: WATCH_TOKEN }),
+      ])
+      return (await Promise.all(asked)).map(({ status }) => status)
+    }
+    expect(await statuses()).toEqual([200, 200, 200, 200])
+    orchestrator.healthy = { writable: false, problem: 'The disk is full.', backends: {} }
+    expect(await statuses()).toEqual([200, 200, 503, 503])
+  })
+
+  it('changes nothing of its health, and says which methods there are', async () => {
+    const { ask } = await servingRun()
+    for (const token of [{}, { token: COMMAND_TOKEN }]) {
+      const answer = await ask('/healthz', { method: 'POST', ...token })
+      expect([answer.status, answer.headers.get('allow'), await answer.json()]).toEqual([
+        405,
+        'GET, HEAD',
+        {
+          code: 'method-not-allowed',
+          message: '/healthz takes GET, HEAD, not POST.',
+          details: { allow: ['GET', 'HEAD'] },
+        },
+      ])
+    }
+  })
+
   it('tells more of its health only to whoever has a token', async () => {
     const { ask, orchestrator } = await servingRun()
     orchestrator.healthy = { writable: false, problem: 'The disk is full.', backends: {} }

@@ -92,6 +92,73 @@ describe('what is no request', () => {
   })
 })
 
+describe('requests that are sent one behind the other', () => {
+  const polls = (port: number, count: number) =>
+    rawRequest(port, `GET /v1/runs/${RUN}/outcome HTTP/1.1`).replace('close', 'keep-alive').repeat(count)
+
+  it('are all given up with their connection, also those whose turn had not come', async () => {
+    const { port, orchestrator, lines, server } = await serving()
+    orchestrator.add(runView({ run: RUN }))
+    const { socket } = await open(port)
+    const events = rawRequest(port, 'GET /v1/events HTTP/1.1').replace('close', 'keep-alive')
+    socket.write(polls(port, 20) + events.repeat(5))
+    await until(() => server.sizes().streams === 5)
+    socket.destroy()
+    await until(() => lines.length === 25 && server.sizes().streams === 0)
+    expect(orchestrator.waiting).toEqual(0)
+  })
+
+  it('end the connection when a hundred of them wait', async () => {
+    const { port, orchestrator, lines, ask } = await serving()
+    orchestrator.add(runView({ run: RUN }))
+    const { socket, closed } = await open(port)
+    socket.write(polls(port, 1000))
+    expect(await closed).toEqual('')
+    await until(() => lines.length === 100)
+    expect([orchestrator.waiting, (await ask('/v1/runs')).status]).toEqual([0, 200])
+  })
+
+  it('are answered in their order', async () => {
+    const { port } = await serving()
+    const line = (path: string) => rawRequest(port, `GET ${path} HTTP/1.1`).replace('close', 'keep-alive')
+    const { text } = await sendRaw(
+      port,
+      `${line('/v1/runs')}${line('/nowhere')}${rawRequest(port, 'GET /docs HTTP/1.1')}`,
+    )
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 404', 'HTTP/1.1 200'])
+  })
+})
+
+describe('a request that wants more than HTTP/1.1', () => {
+  it.each(['h2c', 'TLS/1.2, HTTP/1.1'])(
+    'offers %s: that is ignored, and its body is read all the same',
+    async (name) => {
+      const { port, orchestrator } = await serving()
+      orchestrator.add(runView({ run: RUN, commands: ['pause'] }))
+      const offer = ['Connection: Upgrade, HTTP2-Settings', `Upgrade: ${name}`, 'HTTP2-Settings: AAMAAABkAAQAAP__']
+      const ask = (line: string, headers: readonly string[] = []) =>
+        `${[line, `Host: 127.0.0.1:${port}`, ...offer, ...headers].join('\r\n')}\r\n\r\n`
+      const json = ['Content-Type: application/json', 'Content-Length: 16']
+      const answers = [
+        await sendRaw(port, ask('GET /v1/runs HTTP/1.1')),
+        await sendRaw(port, `${ask(`POST /v1/runs/${RUN}/commands HTTP/1.1`, json)}{"type":"pause"}`),
+        await sendRaw(port, ask('GET /v1/runs HTTP/1.1', ['Origin: http://evil.example'])),
+      ]
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 403])
+      expect(orchestrator.calls).toEqual([['command', RUN, { type: 'pause' }, { via: 'rest' }]])
+    },
+  )
+
+  it('expects something of the answer: that is ignored too', async () => {
+    const { port } = await serving()
+    const { status, headers, body } = await sendRaw(
+      port,
+      rawRequest(port, 'GET /nowhere HTTP/1.1', ['Expect: wonders']),
+    )
+    expect([status, headers['x-content-type-options'], JSON.parse(body).code]).toEqual([404, 'nosniff', 'not-found'])
+  })
+})
+
 describe('a client that takes its time', () => {
   it('has 10 s for headers, 30 s for a request, 5 s between requests and a minute for an answer', () => {
     const ignore = { request: () => undefined, upgrade: () => undefined }

@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../src/domain/errors.ts'
 import { INSPECT_PATH, INSPECT_PROTOCOL } from '../../src/server/inspector.ts'
@@ -213,6 +214,17 @@ describe('the log of a server', () => {
       { audit: 'request', who: 'ann', run: RUN, method: 'DELETE', status: expect.any(Number), outcome: 'refused' },
       { audit: 'command', who: 'ann', via: 'stream', run: RUN, command: 'pause', outcome: 'taken', seq: 2 },
     ])
+  })
+
+  it('takes no request for granted whose sender had gone before the answer', async () => {
+    const { port, lines, server } = await serving({ logLevel: 'info' })
+    const socket = connect(port, '127.0.0.1')
+    const head = ['POST /v1/runs HTTP/1.1', `Host: 127.0.0.1:${port}`, 'Content-Type: application/json']
+    socket.write(`${[...head, 'Content-Length: 500'].join('\r\n')}\r\n\r\n{`)
+    await until(() => server.sizes().connections === 1)
+    socket.destroy()
+    await until(() => lines.length === 1)
+    expect(lines).toMatchObject([{ audit: 'request', method: 'POST', status: 499, outcome: 'unanswered' }])
   })
 
   it('tells of wrong tokens with their address, once for each until they are too many', async () => {

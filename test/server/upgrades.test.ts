@@ -57,7 +57,7 @@ describe('a WebSocket', () => {
       426,
       'upgrade-required',
     ],
-    ['to another protocol', (port: number) => rawUpgrade(port).replace('websocket', 'h2c'), 400, 'usage'],
+    ['to another protocol', (port: number) => rawUpgrade(port).replace('websocket', 'h2c'), 426, 'upgrade-required'],
     [
       'with another subprotocol',
       (port: number) => rawUpgrade(port, ['Sec-WebSocket-Protocol: troupe.v2']),

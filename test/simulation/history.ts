@@ -151,6 +151,8 @@ export class History {
   readonly given = new Map<string, number>()
   /** `closed`: whoever holds the folder only came to say something, and nothing of a run may go on because of it. */
   intents: 'open' | 'closed' = 'open'
+  /** Every run had ended once: what runs said of the limits did not hold all the time. */
+  wereAllEnded = false
   readonly limits: Readonly<Partial<Record<string, { readonly max: number; readonly windowMs: number } | 'none'>>>
   readonly #workflowOf: (name: string) => Workflow
 
@@ -173,8 +175,10 @@ export class History {
   /** Takes note of a step, after the invariants were asked about it. */
   fold(step: Step): void {
     this.steps.push(step)
-    if (step.kind === 'durable') this.runOf(step.record).fold(step.record)
-    else if (step.kind === 'opened') this.intents = step.intents
+    if (step.kind === 'durable') {
+      this.runOf(step.record).fold(step.record)
+      this.wereAllEnded ||= [...this.runs.values()].every(({ ended }) => ended)
+    } else if (step.kind === 'opened') this.intents = step.intents
     else if (step.kind === 'told') this.runOf(step.record).told = step.record.seq
     else if (step.kind === 'arrived') {
       this.arrivals.shared.push(step.at)

@@ -21,12 +21,40 @@ const { values } = parseArgs({
 const seeds = Number(values.seeds)
 const from = Number(values.from)
 const jobs = Math.max(1, Math.min(Number(values.jobs), seeds))
+/** A seed takes a tenth of a second; one that takes so long does so for ever. */
+const LONGEST_SEED_MS = 120_000
 
-/** What one process tells of a seed. */
+/** What one process tells of a seed: that it has begun, and what came of it. */
 type Told = Omit<SeedOutcome, 'simulation'>
+type Message = { readonly began: number } | { readonly told: Told }
 
-function toldOf({ simulation: _simulation, ...told }: SeedOutcome): Told {
-  return told
+async function simulateShare(own: readonly number[], send: (message: Message) => void): Promise<void> {
+  for (const seed of own) {
+    send({ began: seed })
+    const { simulation, ...told } = await simulateSeed(seed)
+    if (values.trace) console.log(formatTrace(simulation))
+    send({ told })
+  }
+}
+
+/** A process that takes every `jobs`-th seed; resolves with the seed that it did not come through, if there is one. */
+function simulateInChild(share: number, tell: (told: Told) => void): Promise<number | undefined> {
+  const args = ['--seeds', String(seeds), '--from', String(from), '--jobs', String(jobs), '--share', String(share)]
+  const child = fork(import.meta.filename, args, { execArgv: ['--import', 'tsx'] })
+  let current: number | undefined
+  let patience: NodeJS.Timeout | undefined
+  child.on('message', (message: Message) => {
+    clearTimeout(patience)
+    if ('told' in message) tell(message.told)
+    current = 'began' in message ? message.began : undefined
+    if (current !== undefined) patience = setTimeout(() => child.kill('SIGKILL'), LONGEST_SEED_MS)
+  })
+  return new Promise((resolve) => {
+    child.on('exit', () => {
+      clearTimeout(patience)
+      resolve(current)
+    })
+  })
 }
 
 function report({ violation, seed }: Told): void {
@@ -34,35 +62,27 @@ function report({ violation, seed }: Told): void {
   const { invariant, says, message, position } = violation
   console.error(
     `seed ${seed}, step ${position}: ${invariant} (${says}) does not hold: ${message}\n` +
-      `  again, with its trace: npm run simulate -- --from ${seed} --seeds 1 --trace`,
+      `  again, with its trace: npm run simulate -- --from ${seed} --seeds 1 --jobs 1 --trace`,
   )
 }
 
-async function simulateHere(own: readonly number[], tell: (told: Told) => void): Promise<void> {
-  for (const seed of own) {
-    const outcome = await simulateSeed(seed)
-    if (values.trace) console.log(formatTrace(outcome.simulation))
-    tell(toldOf(outcome))
+function summary(all: readonly Told[], broken: readonly number[], seconds: number): object {
+  const sum = (of: (told: Told) => number) => all.reduce((total, told) => total + of(told), 0)
+  const calls = all.map((told) => told.calls).sort((a, b) => a - b)
+  const failed = [...broken, ...all.flatMap(({ violation, seed }) => (violation === undefined ? [] : [seed]))]
+  return {
+    case: 'simulate',
+    from,
+    seeds: all.length,
+    violations: failed.length,
+    failed: failed.sort((a, b) => a - b).slice(0, 100),
+    creations: sum(({ creations }) => creations),
+    records: sum(({ records }) => records),
+    restarts: sum(({ processes }) => processes - 1),
+    calls: { all: sum((told) => told.calls), middle: calls[calls.length >> 1] ?? 0, most: calls.at(-1) ?? 0 },
+    virtualHours: Math.round(sum(({ virtualMs }) => virtualMs) / 360_000) / 10,
+    seconds: Math.round(seconds * 10) / 10,
   }
-}
-
-/** Each child takes every `jobs`-th seed; all of them are told here. */
-function simulateInChildren(tell: (told: Told) => void): Promise<unknown> {
-  const children = Array.from({ length: jobs }, (_, index) => {
-    const args = ['--seeds', String(seeds), '--from', String(from), '--jobs', String(jobs), '--share', String(index)]
-    const child = fork(import.meta.filename, args, { execArgv: ['--import', 'tsx'] })
-    child.on('message', (told) => tell(told as Told))
-    return new Promise<void>((resolve, reject) => {
-      child.on('exit', (code) =>
-        code === 0 ? resolve() : reject(new Error(`A process of the simulation ended with ${code}`)),
-      )
-    })
-  })
-  return Promise.all(children)
-}
-
-function middleOf(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 }
 
 async function simulateAll(): Promise<void> {
@@ -72,48 +92,23 @@ async function simulateAll(): Promise<void> {
     all.push(told)
     report(told)
   }
-  if (jobs === 1)
-    await simulateHere(
-      Array.from({ length: seeds }, (_, index) => from + index),
-      tell,
-    )
-  else await simulateInChildren(tell)
-  const sum = (of: (told: Told) => number) => all.reduce((total, told) => total + of(told), 0)
-  const calls = all.map((told) => told.calls)
-  const failed = all.filter(({ violation }) => violation !== undefined)
-  console.log(
-    JSON.stringify({
-      case: 'simulate',
-      from,
-      seeds: all.length,
-      violations: failed.length,
-      failed: failed
-        .map(({ seed }) => seed)
-        .sort((a, b) => a - b)
-        .slice(0, 100),
-      creations: sum(({ creations }) => creations),
-      records: sum(({ records }) => records),
-      ends: sum(({ processes }) => processes - 1),
-      calls: {
-        all: sum(({ calls }) => calls),
-        middle: middleOf(calls),
-        most: Math.max(...calls),
-        over80: calls.filter((n) => n > 80).length,
-      },
-      virtualHours: Math.round(sum(({ virtualMs }) => virtualMs) / 360_000) / 10,
-      seconds: Math.round((performance.now() - began) / 100) / 10,
-    }),
-  )
-  if (failed.length > 0 || all.length < seeds) process.exitCode = 1
+  const broken: number[] = []
+  if (jobs === 1) await simulateShare(shareOf(0), (message) => 'told' in message && tell(message.told))
+  else {
+    const children = Array.from({ length: jobs }, (_, share) => simulateInChild(share, tell))
+    for (const seed of await Promise.all(children)) if (seed !== undefined) broken.push(seed)
+  }
+  for (const seed of broken) console.error(`seed ${seed}: its process broke or hung`)
+  console.log(JSON.stringify(summary(all, broken, (performance.now() - began) / 1000)))
+  if (all.length < seeds || all.some(({ violation }) => violation !== undefined)) process.exitCode = 1
+}
+
+function shareOf(share: number): number[] {
+  return Array.from({ length: seeds }, (_, index) => from + index).filter((_, index) => index % jobs === share)
 }
 
 if (values.share === undefined) await simulateAll()
 else {
-  const share = Number(values.share)
-  const own = Array.from({ length: seeds }, (_, index) => index).filter((index) => index % jobs === share)
-  await simulateHere(
-    own.map((index) => from + index),
-    (told) => process.send?.(told),
-  )
+  await simulateShare(shareOf(Number(values.share)), (message) => process.send?.(message))
   process.disconnect()
 }

@@ -112,7 +112,6 @@ export class Simulation {
     if (this.#closing !== undefined) await this.patiently(this.#closing, 'closing', isFull)
     this.#closing = undefined
     this.freeDisk()
-    this.#readBack()
     const mount = this.disk.mount()
     const process = new SimulatedProcess({
       clock: this.clock,
@@ -131,6 +130,7 @@ export class Simulation {
     const ending = this.#endings[0]
     if (ending?.at === 'second') this.clock.setTimeout(() => this.#end(process), ending.count * 1_000)
     const runs = await this.patiently(process.open(), 'opening', isFull)
+    if (runs !== undefined) this.#readBack()
     if (runs !== undefined || !this.#isFull || process.isDead) return runs
     // Nobody can take a folder on a full disk; whoever tried is told so, and tries again.
     process.kill()
@@ -203,6 +203,7 @@ export class Simulation {
       request,
       process,
       ({ kind, key, turn }) => {
+        if (kind === 'create' || kind === 'resume') this.#readBack()
         this.see({ kind: 'sent', call: kind, key, turn })
         this.#count('sent')
       },
@@ -278,10 +279,15 @@ export class Simulation {
   }
 
   #onSync(path: string, bytes: Buffer): void {
-    if (SEGMENT.test(path)) this.#readLines(path, bytes)
+    if (!SEGMENT.test(path)) return
+    this.#readBack()
+    this.#readLines(path, bytes)
   }
 
-  /** What a killed process had written is there, synced or not. */
+  /**
+   * What a killed process had written may not be durable. It counts from when another one goes on from it: has restored everything,
+   * makes a record, or sends something.
+   */
   #readBack(): void {
     const segments = journalsBelow(this.disk.tree.folder('/data'), '/data')
     for (const { path, bytes } of segments) this.#readLines(path, bytes)

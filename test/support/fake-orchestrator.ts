@@ -64,6 +64,8 @@ export class FakeOrchestrator implements Orchestrator {
   readonly #keys = new Map<string, { run: string; fingerprint: string }>()
   readonly #observers = new Set<(measure: Measure) => void>()
   readonly #inspectors = new Set<(inspection: Inspection) => void>()
+  /** How many wait for an outcome. */
+  waiting = 0
   /** What `health` and `actors` tell. */
   healthy: FolderHealth = { writable: true, backends: {} }
   inspected: readonly Inspection[] = []
@@ -187,9 +189,12 @@ export class FakeOrchestrator implements Orchestrator {
   settled(run: string, signal?: AbortSignal): Promise<RunOutcome> {
     const found = this.#find(run)
     if (found.outcome) return Promise.resolve(found.outcome)
-    return new Promise((resolve, reject) => {
+    this.waiting++
+    return new Promise<RunOutcome>((resolve, reject) => {
       found.waiters.push(resolve)
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+    }).finally(() => {
+      this.waiting--
     })
   }
 
@@ -237,6 +242,10 @@ export class FakeOrchestrator implements Orchestrator {
 
   actors(run?: string): readonly Inspection[] {
     return this.inspected.filter((inspection) => run === undefined || inspection.run === run)
+  }
+
+  hint(account: string, agentRunId: string): void {
+    this.calls.push(['hint', account, agentRunId])
   }
 
   async remove(run: string, how: 'delete' | 'archive'): Promise<void> {

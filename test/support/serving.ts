@@ -36,7 +36,7 @@ export async function serving(
   const orchestrator = new FakeOrchestrator()
   const lines: LogLine[] = []
   const write = (line: string) => void lines.push(JSON.parse(line))
-  const secrets = (options.tokens ?? []).map(({ token }) => token)
+  const secrets = [...(options.tokens ?? []).map(({ token }) => token), options.webhook?.secret ?? '']
   const log = createLog({ level: options.logLevel ?? 'debug', write, secrets })
   const views = options.views ?? createRunViews(orchestrator, orchestrator.reader())
   const server = await startServer(orchestrator, { port: 0, log, views, drainMs: 200, ...options })

@@ -38,6 +38,8 @@ export interface CodegenBackendOptions {
   readonly graceMs?: number
   /** The server is the embedded stand-in. */
   readonly standIn?: boolean
+  /** Goes with each create and each resume; see `createCodegenWebhook`. Default: as the organization has it set. */
+  readonly webhook?: { readonly url: string; readonly secret: string }
   /** Told of each call to the API that came back. */
   readonly onCall?: (call: BackendCall) => void
 }

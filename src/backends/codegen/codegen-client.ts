@@ -5,7 +5,13 @@ import type { JsonObject } from '../../domain/json.ts'
 import type { Limiter } from '../../domain/limiter.ts'
 import type { BackendCall } from '../../domain/measure.ts'
 import type { RateLimit } from '../../domain/workflow.ts'
-import { BodyTooLargeError, type CodegenAnswer, type CodegenCall, createCodegenExchange } from './codegen-http.ts'
+import {
+  BodyTooLargeError,
+  type CodegenAnswer,
+  type CodegenCall,
+  type CodegenWebhookTarget,
+  createCodegenExchange,
+} from './codegen-http.ts'
 import {
   type CodegenLog,
   type CodegenRun,
@@ -46,6 +52,8 @@ export interface CodegenClientOptions {
   readonly timeoutMs?: number
   /** Prefix of the buckets' names. Default `codegen`. */
   readonly account?: string
+  /** Goes with each create and each resume: where the end of that agent run is told. Default: as the organization has it set. */
+  readonly webhook?: CodegenWebhookTarget
   /** Told of each call that came back. */
   readonly onCall?: (call: BackendCall) => void
 }
@@ -58,6 +66,7 @@ export interface CreateRunBody {
   readonly model?: string
   readonly agent_type?: string
   readonly images?: readonly string[]
+  readonly webhooks?: readonly CodegenWebhookTarget[]
 }
 
 /** A page of a list. It may hold fewer than were asked for without being the last: then `limit` is smaller too. */
@@ -131,6 +140,7 @@ export function declareCodegenLimits(limiter: Limiter, account = 'codegen', over
 export function createCodegenClient(options: CodegenClientOptions): CodegenClient {
   const { limiter, account = 'codegen' } = options
   const exchange = createCodegenExchange({ ...options, timeoutMs: options.timeoutMs ?? 30_000 })
+  const hooks = options.webhook === undefined ? {} : { webhooks: [{ ...options.webhook }] }
   const buckets = {
     create: [`${account}.create`, `${account}.shared`],
     standard: [`${account}.standard`, `${account}.shared`],
@@ -166,7 +176,7 @@ export function createCodegenClient(options: CodegenClientOptions): CodegenClien
   return {
     account,
     async create(organization, body, signal, holder) {
-      return (await call('create', createCall(organization, body), runSchema, signal, holder)).value
+      return (await call('create', createCall(organization, { ...body, ...hooks }), runSchema, signal, holder)).value
     },
     async get(organization, id, signal, timeoutMs) {
       const what = { ...getCall(organization, id), timeoutMs }
@@ -180,7 +190,7 @@ export function createCodegenClient(options: CodegenClientOptions): CodegenClien
       return page('standard', listCall(organization, query), runPageSchema, query.limit, signal)
     },
     async resume(organization, id, prompt, signal) {
-      return (await call('standard', resumeCall(organization, id, prompt), runSchema, signal)).value
+      return (await call('standard', resumeCall(organization, id, { prompt, ...hooks }), runSchema, signal)).value
     },
     logs(organization, id, query, signal) {
       return page('logs', logsCall(organization, id, query), logPageSchema, query.limit, signal)
@@ -244,13 +254,13 @@ function listCall(organization: string, query: ListRunsQuery): CodegenCall {
   }
 }
 
-function resumeCall(organization: string, id: string, prompt: string): CodegenCall {
+function resumeCall(organization: string, id: string, body: Pick<CreateRunBody, 'prompt' | 'webhooks'>): CodegenCall {
   const number = Number(id)
   return {
     operation: 'resumeRun',
     method: 'POST',
     path: `${organizationPath(organization)}/agent/run/resume`,
-    body: { agent_run_id: Number.isSafeInteger(number) ? number : id, prompt },
+    body: { agent_run_id: Number.isSafeInteger(number) ? number : id, ...body },
     action: `resume agent run ${id}`,
     ...OF_ORGANIZATION,
   }

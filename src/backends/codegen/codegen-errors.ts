@@ -25,11 +25,22 @@ const SHORTEST_SECRET = 9
 /** A longer Retry-After is taken for a mistake. */
 const LONGEST_WAIT_MS = 3_600_000
 
+/** Takes out of a text what must not be seen. */
+export type Hide = (text: string) => string
+
+/** Hides the token of an account, and the secret that its webhooks are signed with. */
+export function createHide(token: string, webhookSecret = ''): Hide {
+  const hidden = [[token, '[token]'] as const, [webhookSecret, '[secret]'] as const].filter(
+    ([secret]) => secret.length >= SHORTEST_SECRET,
+  )
+  return (text) => hidden.reduce((clean, [secret, mark]) => clean.replaceAll(secret, mark), text)
+}
+
 /** What an answer that is no success means. The status decides; the body only explains. */
-export function refusedAnswer(call: CallFacts, answer: RefusedAnswer, now: number, token: string): BackendError {
+export function refusedAnswer(call: CallFacts, answer: RefusedAnswer, now: number, hide: Hide): BackendError {
   const { status } = answer
   const body = parsedBody(answer.body)
-  const said = oneLine(spoken(body), token)
+  const said = oneLine(spoken(body), hide)
   const fail = (text: string, details: Omit<BackendErrorDetails, 'certain' | 'status'>, certain = true) =>
     new BackendError(text, { ...details, certain, status })
   const told = failed(call, `it answered ${status}${said === '' ? '' : `: ${said}`}`)
@@ -77,8 +88,8 @@ export function lateAnswer(call: CallFacts, timeoutMs: number): BackendError {
 }
 
 /** The connection failed. A POST is certain to have done nothing only if no connection was made. */
-export function brokenConnection(call: CallFacts, error: unknown, token: string): BackendError {
-  const reason = oneLine(connectionReason(error), token)
+export function brokenConnection(call: CallFacts, error: unknown, hide: Hide): BackendError {
+  const reason = oneLine(connectionReason(error), hide)
   if (call.method === 'GET' || neverConnected(error)) {
     const message = failed(call, `no connection (${reason}). Check the network and CODEGEN_API_BASE_URL`)
     return new BackendError(message, { kind: 'unreachable', retryable: true, certain: true, cause: error })
@@ -152,10 +163,11 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Text from outside as one short line in which the token does not appear. */
-function oneLine(text: string, token: string): string {
-  const hidden = token.length < SHORTEST_SECRET ? text : text.replaceAll(token, '[token]')
-  const line = hidden.replace(/[\p{C}\s]+/gu, ' ').trim()
+/** Text from outside as one short line in which no secret appears. */
+function oneLine(text: string, hide: Hide): string {
+  const line = hide(text)
+    .replace(/[\p{C}\s]+/gu, ' ')
+    .trim()
   return line.length > MOST_TEXT ? `${line.slice(0, MOST_TEXT)}…` : line
 }
 

@@ -9,6 +9,8 @@ import { createDeadline, untilAborted } from './abortable.ts'
 import {
   brokenConnection,
   type CallFacts,
+  createHide,
+  type Hide,
   lateAnswer,
   type RefusedAnswer,
   refusedAnswer,
@@ -33,11 +35,16 @@ export interface CodegenAnswer<T> {
   readonly sentAt: number
 }
 
+/** Where the end of an agent run is told, and what that is signed with. */
+export type CodegenWebhookTarget = { readonly url: string; readonly secret: string }
+
 /** One server and one token. */
 export interface CodegenHttpOptions {
   /** Without `/v1`. */
   readonly baseUrl: string
   readonly token: string
+  /** Sent with calls; does not come back in what is said of their failures. */
+  readonly webhook?: CodegenWebhookTarget
   /** Stands in for the network. */
   readonly fetch?: typeof fetch
   readonly clock: Clock
@@ -66,6 +73,7 @@ const MOST_BYTES = 32 * 1024 * 1024
 export function createCodegenExchange(options: CodegenHttpOptions): CodegenExchange {
   const { clock } = options
   const token = checkedToken(options.token)
+  const hide = createHide(token, options.webhook?.secret)
   const inFlight = pLimit(CALLS_IN_FLIGHT)
   const api = ky.create({
     prefixUrl: `${checkedBaseUrl(options.baseUrl)}/v1/`,
@@ -98,12 +106,12 @@ export function createCodegenExchange(options: CodegenHttpOptions): CodegenExcha
     const deadline = createDeadline(clock, timeoutMs, signal)
     try {
       const answer = await untilAborted(register(send(call, deadline.signal)), deadline.signal)
-      const value = checkedAnswer(call, answer, schema, clock.now(), token)
+      const value = checkedAnswer(call, answer, schema, clock.now(), hide)
       options.onCall?.({ operation: call.operation, outcome: 'ok', ms: clock.now() - sentAt })
       return { value, sentAt }
     } catch (error) {
       if (signal.aborted) throw signal.reason
-      const failure = failureOf(call, error, deadline.signal.aborted ? timeoutMs : undefined, token)
+      const failure = failureOf(call, error, deadline.signal.aborted ? timeoutMs : undefined, hide)
       options.onCall?.({ operation: call.operation, ...outcomeOf(failure), ms: clock.now() - sentAt })
       throw failure
     } finally {
@@ -118,9 +126,9 @@ export function createCodegenExchange(options: CodegenHttpOptions): CodegenExcha
 }
 
 /** `lateAfterMs`: its own time was up. */
-function failureOf(call: CodegenCall, error: unknown, lateAfterMs: number | undefined, token: string): Error {
+function failureOf(call: CodegenCall, error: unknown, lateAfterMs: number | undefined, hide: Hide): Error {
   if (lateAfterMs !== undefined) return lateAnswer(call, lateAfterMs)
-  return error instanceof AnswerError ? error.reason : brokenConnection(call, error, token)
+  return error instanceof AnswerError ? error.reason : brokenConnection(call, error, hide)
 }
 
 /** An answer that is only too large for us came from a server that works. */
@@ -142,9 +150,9 @@ interface Answer extends RefusedAnswer {
   readonly bodyError?: unknown
 }
 
-function checkedAnswer<T>(call: CodegenCall, answer: Answer, schema: z.ZodType<T>, now: number, token: string): T {
+function checkedAnswer<T>(call: CodegenCall, answer: Answer, schema: z.ZodType<T>, now: number, hide: Hide): T {
   const { status } = answer
-  if (status < 200 || status > 299) throw new AnswerError(refusedAnswer(call, answer, now, token))
+  if (status < 200 || status > 299) throw new AnswerError(refusedAnswer(call, answer, now, hide))
   if (answer.tooLarge) {
     const reason = 'is larger than 32 MB'
     throw new AnswerError(

@@ -42,6 +42,11 @@ export class WatchedRun implements PlacedRun {
   private bornAt: number
   /** A state asked for at or before this is out of date. */
   private staleUntil = Number.NEGATIVE_INFINITY
+  /** When the newest hint came that no read has answered yet. */
+  private hintedAt = Number.NEGATIVE_INFINITY
+  /** When it is to be read because of that hint, unless it is read before. */
+  private wakeAt: number | undefined
+  /** When it was last read because of a hint. */
   private wokenAt = Number.NEGATIVE_INFINITY
 
   constructor(ref: AgentRunRef, now: number) {
@@ -76,6 +81,7 @@ export class WatchedRun implements PlacedRun {
     this.failures = 0
     this.shrink = Math.max(0, this.shrink - 1)
     this.nextAt = now + this.cadence(now)
+    this.answerHints(seen.fetchedAt, now)
     if (!isNews) return
     for (const [resolve, since] of this.waiting) {
       if (seen.fetchedAt >= since) resolve(seen.state)
@@ -120,6 +126,9 @@ export class WatchedRun implements PlacedRun {
     this.failures++
     if (wasGarbage) this.shrink = Math.min(MOST_SHRINK, this.shrink + 1)
     this.nextAt = now + Math.max(delayMs, backoffMs(this.failures))
+    // Hints must not make a server that fails be asked more often.
+    this.wokenAt = now
+    this.wakeAt = undefined
   }
 
   renew(now: number): void {
@@ -128,11 +137,28 @@ export class WatchedRun implements PlacedRun {
     this.nextAt = now + SOONEST_MS
   }
 
-  wake(now: number): void {
-    const at = Math.max(now, this.wokenAt + WAKE_MS)
-    if (at >= this.nextAt) return
-    this.wokenAt = at
-    this.nextAt = at
+  /** However many hints come, they cause one read in 5 s. True: it is to be looked at sooner than before. */
+  wake(now: number): boolean {
+    this.hintedAt = now
+    return this.planWake(now)
+  }
+
+  private planWake(now: number): boolean {
+    this.wakeAt ??= Math.max(now, this.wokenAt + WAKE_MS)
+    if (this.wakeAt >= this.nextAt) return false
+    this.nextAt = this.wakeAt
+    return true
+  }
+
+  /** A read answers the hints that came before it was asked for. Those that came while it was under way need another. */
+  private answerHints(fetchedAt: number, now: number): void {
+    if (this.wakeAt === undefined) return
+    if (fetchedAt >= this.wakeAt) {
+      this.wokenAt = fetchedAt
+      this.wakeAt = undefined
+    }
+    if (fetchedAt >= this.hintedAt) this.wakeAt = undefined
+    else this.planWake(now)
   }
 
   private cadence(now: number): number {

@@ -118,8 +118,8 @@ export function createCodegenWatcher(options: CodegenWatcherOptions): CodegenWat
       kick()
     },
     wake(id) {
-      known(id)?.wake(clock.now())
-      kick()
+      // Most hints change nothing: then nobody has to look what is next.
+      if (known(id)?.wake(clock.now())) kick()
     },
     close() {
       isClosed = true

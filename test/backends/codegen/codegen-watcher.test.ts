@@ -120,6 +120,91 @@ describe('a watched run', () => {
     watched.stop()
   })
 
+  it('is asked for once in 5 s however many wakes come, beside the polls that it has without them', async () => {
+    const readsIn = async (minutes: number, wakeEveryMs: number | undefined) => {
+      const setting = setUp({ runs: activeRuns(1, 1), latencyMs: 300 })
+      const watched = note(setting, 1)
+      await setting.clock.advance(3_600_000)
+      const before = setting.fake.requests.length
+      const until = setting.clock.now() + minutes * 60_000
+      while (setting.clock.now() < until) {
+        if (wakeEveryMs !== undefined) setting.watcher.wake('1')
+        await setting.clock.advance(wakeEveryMs ?? 1000)
+      }
+      watched.stop()
+      return setting.fake.requests.length - before
+    }
+    const minutes = 5
+    const most = (minutes * 60_000) / 5000 + 1
+    expect(await readsIn(minutes, 20)).toBeLessThanOrEqual(most)
+    // Without any it is looked at every 8 s.
+    expect(await readsIn(minutes, undefined)).toBeLessThanOrEqual((minutes * 60_000) / 8000)
+  })
+
+  it('is asked for again when a wake came while it was asked for', async () => {
+    const setting = setUp({ runs: activeRuns(1, 1), latencyMs: 2000 })
+    const watched = note(setting, 1)
+    await setting.clock.advance(3_600_000)
+    await setting.clock.runUntil(() => setting.clock.now() - (setting.fake.requests.at(-1)?.at ?? 0) === 1000)
+    // The answer that is on its way was made before the end.
+    end(setting.fake, 1)
+    const endedAt = setting.clock.now()
+    setting.watcher.wake('1')
+    await setting.clock.advance(3500)
+    expect(watched.hints).toEqual(['active', 'complete'])
+    expect((watched.times[1] ?? 0) - endedAt).toBeLessThanOrEqual(3500)
+    watched.stop()
+  })
+
+  it('is asked for again when a second wake came while the first was carried out', async () => {
+    const setting = setUp({ runs: activeRuns(1, 1), latencyMs: 1000 })
+    const watched = note(setting, 1)
+    await setting.clock.advance(3_600_000)
+    const from = setting.fake.requests.length
+    const start = setting.clock.now()
+    setting.watcher.wake('1')
+    await setting.clock.advance(700)
+    end(setting.fake, 1)
+    setting.watcher.wake('1')
+    await setting.clock.advance(5500)
+    const at = setting.fake.requests.slice(from).map((request) => request.at - start)
+    expect([at.slice(0, 2), watched.hints]).toEqual([
+      [0, 5000],
+      ['active', 'complete'],
+    ])
+    watched.stop()
+  })
+
+  it('is not asked for more often by wakes while the server fails', async () => {
+    const setting = setUp({ runs: activeRuns(1, 1) })
+    const watched = note(setting, 1)
+    await setting.clock.advance(3_600_000)
+    setting.fake.intercept = () => json({}, 503)
+    const failing = setting.fake.requests.length
+    for (let n = 0; n < 600; n++) {
+      setting.watcher.wake('1')
+      await setting.clock.advance(100)
+    }
+    // 1 s, 2 s, 4 s, 8 s, 16 s after one another, and 30 s.
+    expect(setting.fake.requests.length - failing).toBeLessThanOrEqual(7)
+    watched.stop()
+  })
+
+  it('is not looked for when a wake names no run that is watched', async () => {
+    const setting = setUp({ runs: activeRuns(2, 1) })
+    const watched = note(setting, 1)
+    await setting.clock.advance(3_600_000)
+    const before = setting.fake.requests.length
+    for (const id of ['2', '77', 'x', '', '__proto__']) setting.watcher.wake(id)
+    await setting.clock.advance(100)
+    expect(setting.fake.requests.length).toBe(before)
+    watched.stop()
+    setting.watcher.close()
+    setting.watcher.wake('1')
+    await setting.clock.advance(100)
+    expect([setting.fake.requests.length, setting.clock.pending()]).toEqual([before, 0])
+  })
+
   it('is out of date after a prompt until it was asked for after it', async () => {
     const setting = setUp({ runs: activeRuns(1, 1) })
     const watched = note(setting, 1)

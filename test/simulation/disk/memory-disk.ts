@@ -1,7 +1,7 @@
 import { DiskTree } from './disk-tree.ts'
 
 /** Where simulated disks appear to be. */
-export const DISK_ROOT = '/simulated-disk'
+const DISK_ROOT = '/simulated-disk'
 
 /** A file call that is about to be carried out. */
 export interface DiskCall {

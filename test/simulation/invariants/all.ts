@@ -6,4 +6,4 @@ import { ONE_AGENT } from './one-agent.ts'
 import { RECORDS } from './records.ts'
 
 /** What is asked at every step. What must hold of a whole seed (I5, I11) is asked by the simulation itself. */
-export const INVARIANTS: readonly Invariant[] = [...ONE_AGENT, ...EVIDENCE, ...GRAPH, ...LIMITS, ...RECORDS]
+export const INVARIANTS: readonly Invariant[] = [...EVIDENCE, ...ONE_AGENT, ...GRAPH, ...LIMITS, ...RECORDS]

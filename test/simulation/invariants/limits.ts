@@ -17,14 +17,9 @@ function allCalls(step: Step, history: History): string | undefined {
   return step.kind === 'arrived' ? tooMany('shared', step.at, history) : undefined
 }
 
-/** What runs say of the limits holds while one of them is unfinished. */
-function isOver({ runs }: History): boolean {
-  return [...runs.values()].every(({ ended }) => ended)
-}
-
 function tooMany(name: 'create' | 'shared', at: number, history: History): string | undefined {
   const limit = history.limits[name] ?? DOCUMENTED[name]
-  if (limit === 'none' || isOver(history)) return undefined
+  if (limit === 'none' || history.wereAllEnded) return undefined
   let inWindow = 1
   const before = history.arrivals[name]
   for (let index = before.length - 1; index >= 0 && (before[index] ?? 0) > at - limit.windowMs; index--) inWindow++
@@ -32,9 +27,8 @@ function tooMany(name: 'create' | 'shared', at: number, history: History): strin
   return `call ${inWindow} of '${name}' within ${limit.windowMs} ms; ${limit.max} are allowed`
 }
 
-function noneRefused(step: Step, history: History): string | undefined {
-  if (step.kind !== 'sent' && step.kind !== 'arrived') return undefined
-  const refused = Object.entries(history.provider.standIn.refusals())
-  if (refused.length === 0 || isOver(history)) return undefined
-  return refused.map(([name, times]) => `'${name}' refused ${times} calls`).join(', ')
+/** The stand-in's own windows; what it refuses for other reasons is worded otherwise. */
+function noneRefused(step: Step, { wereAllEnded }: History): string | undefined {
+  if (step.kind !== 'answered' || step.status !== 429 || wereAllEnded) return undefined
+  return step.body.includes('Rate limit exceeded') ? `a ${step.call} was refused` : undefined
 }

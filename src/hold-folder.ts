@@ -14,6 +14,8 @@ export interface FolderHold {
   /** Views and outcomes of all runs of the folder, those that are not carried included. */
   readonly views: RunViews
   readonly admission: RunAdmission
+  /** Throws DataFolderError `lost` once another process has taken the folder. */
+  check(): Promise<void>
   /** Makes all durable, takes leave of followers and lets the folder go. Agents go on at their backends. */
   close(): Promise<void>
 }
@@ -49,7 +51,8 @@ export async function holdFolder(dataDir: string, options: HoldOptions): Promise
     const reader = openDataFolderReader(dataDir)
     control.attach(orchestrator, reader)
     const close = () => orchestrator.close()
-    return { orchestrator, views: createRunViews(orchestrator, reader), admission: control.admission, close }
+    const views = createRunViews(orchestrator, reader)
+    return { orchestrator, views, admission: control.admission, check: () => lock.check(), close }
   } catch (error) {
     await letGo(control, lock)
     throw error

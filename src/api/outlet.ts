@@ -29,6 +29,8 @@ const WINDOW = 64 * 1024
 /** What waits for one client: bounded, in order, and seen to leave or not. */
 export class Outlet {
   readonly #options: OutletOptions
+  // Looked at for each frame.
+  readonly #carrier: Carrier
   readonly #window: number
   #queue: Buffer[] = []
   #queued = 0
@@ -45,12 +47,13 @@ export class Outlet {
 
   constructor(options: OutletOptions) {
     this.#options = options
+    this.#carrier = options.carrier
     this.#window = Math.min(WINDOW, Math.floor(options.maxWaiting / 4))
   }
 
   /** Bytes that wait for the client. */
   get waiting(): number {
-    return this.#closed ? 0 : this.#queued + this.#options.carrier.buffered()
+    return this.#closed ? 0 : this.#queued + this.#carrier.buffered()
   }
 
   /** Whether anything waits that cannot leave at once. */
@@ -77,8 +80,9 @@ export class Outlet {
   /** Sends a frame however much waits. */
   push(frame: Buffer): void {
     if (this.#closed) return
-    const { carrier } = this.#options
-    if (!this.#pumping && carrier.buffered() + frame.length < this.#window) return void carrier.write(frame, true)
+    if (!this.#pumping && this.#carrier.buffered() + frame.length < this.#window) {
+      return void this.#carrier.write(frame, true)
+    }
     this.#queue.push(frame)
     this.#queued += frame.length
     if (!this.#pumping) this.#pump()
@@ -116,8 +120,7 @@ export class Outlet {
   /** What was waited for has left: gives the carrier as much again. */
   readonly #left = (): void => {
     if (this.#closed) return
-    const { carrier, clock } = this.#options
-    this.#progress = clock.now()
+    this.#progress = this.#options.clock.now()
     for (let frame = this.#queue[0]; frame; frame = this.#queue[0]) {
       const part = frame.subarray(this.#offset, this.#offset + this.#window)
       this.#offset += part.length
@@ -127,8 +130,8 @@ export class Outlet {
         this.#queue.shift()
         this.#offset = 0
       }
-      const enough = this.#queue.length === 0 || carrier.buffered() + part.length >= this.#window
-      carrier.write(part, whole, enough ? this.#left : undefined)
+      const enough = this.#queue.length === 0 || this.#carrier.buffered() + part.length >= this.#window
+      this.#carrier.write(part, whole, enough ? this.#left : undefined)
       if (enough) return
     }
     this.#rest()

@@ -13,12 +13,12 @@ import type { StreamSource } from './stream-source.ts'
 export interface LiveListener {
   readonly selection: Selection
   readonly form: FrameForm
-  /** `cursor` stands behind the frame. False when it cannot take it: it is told no more until it joins again. */
-  offer(frame: Buffer, cursor: string): boolean
-  /** It refused a frame. */
-  behind(): void
-  /** Some records were never announced: it is told no more until it joins again. */
-  interrupted(): void
+  /** Takes its frames. */
+  readonly outlet: { offer(frame: Buffer): boolean }
+  /** Its outlet refused a frame: it is told no more until it joins again. It was told of everything up to `cursor`. */
+  behind(cursor: string): void
+  /** Some records were never announced: the same. */
+  interrupted(cursor: string): void
 }
 
 /** How a hub gathers. Times are ms, sizes bytes. */
@@ -30,10 +30,18 @@ export interface HubOptions {
   readonly frameBytes: number
 }
 
+const EMPTY = Buffer.alloc(0)
+
+/** What is needed for each frame lies close at hand: this is what a client costs. */
 interface Member {
   readonly listener: LiveListener
+  readonly outlet: LiveListener['outlet']
+  readonly key: string
   /** Seqs that it has beyond what was sent to all; undefined where there are none. */
   ahead: Map<string, number> | undefined
+  /** Where it stands unless it is `level`: then it was told what all of its channel were told. */
+  cursor: string
+  level: boolean
 }
 
 /** All who listen to the same records. */
@@ -41,6 +49,8 @@ interface Channel {
   readonly selection: Selection
   readonly runs: ReadonlySet<string> | undefined
   readonly members: Map<LiveListener, Member>
+  /** Of the last frame. */
+  cursor: string
 }
 
 /**
@@ -106,8 +116,17 @@ export class RecordHub {
       if (place && seq > place.sent) ahead.set(run, seq)
     }
     const channel = this.#channels.get(selection.key) ?? this.#open(selection)
-    channel.members.set(listener, { listener, ahead: ahead.size > 0 ? ahead : undefined })
-    return this.#cursor(channel, ahead)
+    const cursor = this.#cursor(channel, ahead)
+    const { outlet, form } = listener
+    channel.members.set(listener, {
+      listener,
+      outlet,
+      key: form.key,
+      ahead: ahead.size > 0 ? ahead : undefined,
+      cursor,
+      level: false,
+    })
+    return cursor
   }
 
   leave(listener: LiveListener): void {
@@ -171,9 +190,9 @@ export class RecordHub {
     this.flush()
     const channels = [...this.#all, ...(this.#byRun.get(run) ?? [])]
     for (const channel of channels) {
-      for (const listener of [...channel.members.keys()]) {
-        this.leave(listener)
-        listener.interrupted()
+      for (const member of [...channel.members.values()]) {
+        this.leave(member.listener)
+        member.listener.interrupted(whereIs(member, channel))
       }
     }
     place.announced = last
@@ -199,47 +218,47 @@ export class RecordHub {
 
   #sendTo(channel: Channel, batch: RecordBatch): void {
     const { records, count } = batch.select(channel.selection, channel.runs)
+    const cursor = count > 0 ? this.#cursor(channel) : ''
     const frames = new Map<string, Buffer>()
-    let cursor = ''
-    let frame: Buffer | undefined
+    let frame: Buffer = EMPTY
     let key: string | undefined
     for (const member of channel.members.values()) {
-      const { listener, ahead } = member
-      if (ahead) this.#sendRest(channel, member, ahead, batch)
+      if (member.ahead) this.#sendRest(channel, member, member.ahead, batch)
       else if (count > 0) {
-        const { form } = listener
         // Most have the same form as the one before.
-        if (!frame || form.key !== key) {
-          key = form.key
-          cursor ||= this.#cursor(channel)
-          frame = frames.get(key) ?? form.records(cursor, records)
+        if (member.key !== key) {
+          key = member.key
+          frame = frames.get(key) ?? member.listener.form.records(cursor, records)
           frames.set(key, frame)
         }
-        this.#give(listener, frame, cursor, count)
+        if (member.outlet.offer(frame)) {
+          member.level = true
+          this.sent += count
+        } else this.#drop(channel, member)
       }
     }
+    if (count > 0) channel.cursor = cursor
   }
 
   /** For who joined in the middle of what was gathered: only what it has not yet. */
   #sendRest(channel: Channel, member: Member, ahead: Map<string, number>, batch: RecordBatch): void {
-    const { listener } = member
     const isNew = ({ run, seq }: RunRecord) => seq > (ahead.get(run) ?? 0)
     const { records, count } = batch.select(channel.selection, channel.runs, isNew)
     if (count > 0) {
       const cursor = this.#cursor(channel, ahead)
-      this.#give(listener, listener.form.records(cursor, records), cursor, count)
+      if (!member.outlet.offer(member.listener.form.records(cursor, records))) {
+        return void this.#drop(channel, member)
+      }
+      member.cursor = cursor
+      this.sent += count
     }
     for (const [run, seq] of ahead) if ((this.places.get(run)?.sent ?? 0) >= seq) ahead.delete(run)
     if (ahead.size === 0) member.ahead = undefined
   }
 
-  #give(listener: LiveListener, frame: Buffer, cursor: string, count: number): void {
-    if (listener.offer(frame, cursor)) {
-      this.sent += count
-      return
-    }
-    this.leave(listener)
-    listener.behind()
+  #drop(channel: Channel, member: Member): void {
+    this.leave(member.listener)
+    member.listener.behind(whereIs(member, channel))
   }
 
   #cursor({ runs }: Channel, ahead?: ReadonlyMap<string, number>): string {
@@ -254,7 +273,7 @@ export class RecordHub {
 
   #open(selection: Selection): Channel {
     const runs = selection.runs && new Set(selection.runs)
-    const channel: Channel = { selection, runs, members: new Map() }
+    const channel: Channel = { selection, runs, members: new Map(), cursor: '' }
     this.#channels.set(selection.key, channel)
     if (!runs) this.#all.add(channel)
     for (const run of runs ?? []) {
@@ -272,4 +291,8 @@ export class RecordHub {
       if (channels?.delete(channel) && channels.size === 0) this.#byRun.delete(run)
     }
   }
+}
+
+function whereIs(member: Member, channel: Channel): string {
+  return member.level ? channel.cursor : member.cursor
 }

@@ -4,7 +4,7 @@ import { NotFoundError, UsageError } from '../domain/errors.ts'
 import { type Access, demandCommand } from './access.ts'
 import { errorBody } from './errors.ts'
 import { messageForm, messageFrame } from './frame-form.ts'
-import { Outlet } from './outlet.ts'
+import { type Carrier, Outlet } from './outlet.ts'
 import { ENDING, type StreamClient, type StreamParts } from './stream-client.ts'
 import { type ServerMessage, STREAM_CLOSED } from './stream-messages.ts'
 import { UnclearMessageError } from './stream-protocol.ts'
@@ -18,6 +18,22 @@ const MAX_NONSENSE = 100
 
 const TEXT = { binary: false } as const
 const PART_OF_TEXT = { binary: false, fin: false } as const
+
+class SocketCarrier implements Carrier {
+  readonly #socket: WebSocket
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket
+  }
+
+  buffered(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  write(part: Buffer, whole: boolean, left?: () => void): void {
+    this.#socket.send(part, whole ? TEXT : PART_OF_TEXT, left)
+  }
+}
 
 /** One client of the stream over a WebSocket: its subscriptions, and the commands it gives. Ends with its socket. */
 export class StreamConnection implements StreamClient {
@@ -42,10 +58,7 @@ export class StreamConnection implements StreamClient {
     this.#parts = parts
     this.#heard = parts.clock.now()
     this.outlet = new Outlet({
-      carrier: {
-        buffered: () => socket.bufferedAmount,
-        write: (part, whole, left) => socket.send(part, whole ? TEXT : PART_OF_TEXT, left),
-      },
+      carrier: new SocketCarrier(socket),
       clock: parts.clock,
       maxWaiting: parts.bounds.maxWaitingBytes,
       stuckAfter: parts.bounds.stuckAfterMs,

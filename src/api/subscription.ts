@@ -40,9 +40,8 @@ export interface SubscriptionOptions {
 export class Subscription implements LiveListener {
   readonly selection: Selection
   readonly form: FrameForm
+  readonly outlet: Outlet
   readonly #options: SubscriptionOptions
-  /** That of the last frame while it is live. */
-  #cursor = ''
   #pageSize = FIRST_PAGE
   #caughtUp = false
   #stopped = false
@@ -51,6 +50,7 @@ export class Subscription implements LiveListener {
     this.#options = options
     this.selection = options.selection
     this.form = options.form
+    this.outlet = options.outlet
   }
 
   /** Resolves once it has begun, and goes on by itself. Throws as {@link startOf}: then it never began. */
@@ -74,28 +74,22 @@ export class Subscription implements LiveListener {
     this.#options.hub.release()
   }
 
-  offer(frame: Buffer, cursor: string): boolean {
-    if (!this.#options.outlet.offer(frame)) return false
-    this.#cursor = cursor
-    return true
-  }
-
-  behind(): void {
+  behind(cursor: string): void {
     void this.#attempt(async () => {
-      await this.#options.outlet.drained()
-      await this.#goOn()
+      await this.outlet.drained()
+      await this.#goOn(cursor)
     })
   }
 
-  interrupted(): void {
-    void this.#attempt(() => this.#goOn())
+  interrupted(cursor: string): void {
+    void this.#attempt(() => this.#goOn(cursor))
   }
 
   /** Goes on from what it was given last, as if it had come back. */
-  async #goOn(): Promise<void> {
+  async #goOn(cursor: string): Promise<void> {
     if (this.#stopped) return
     const { served, hub, selection } = this.#options
-    const start = await startOf(served, hub, selection, parseCursor(this.#cursor))
+    const start = await startOf(served, hub, selection, parseCursor(cursor))
     if (!this.#stopped) this.#beginAt(start)
   }
 
@@ -117,13 +111,13 @@ export class Subscription implements LiveListener {
 
   /** Reads what is on disk until nothing is left that was announced; from that very moment on it is live. */
   async #catchUp(backlog: Backlog): Promise<void> {
-    const { outlet, maxBehind } = this.#options
+    const { maxBehind } = this.#options
     for (let run = backlog.next(); run !== undefined; run = backlog.next()) {
       // Whoever was up to date once wants to know how things stand now, not how they came to be so.
       if (this.#caughtUp && backlog.missed > maxBehind) return this.#resync(TOO_SLOW, backlog)
       const next = run
-      await outlet.inTurn(() => this.#deliver(backlog, next))
-      if (this.#stopped || outlet.closed) return
+      await this.outlet.inTurn(() => this.#deliver(backlog, next))
+      if (this.#stopped || this.outlet.closed) return
     }
     if (backlog.gaps !== undefined) return this.#resync(backlog.gaps, backlog)
     this.#sayCaughtUp(this.#goLive(backlog.after, backlog.ended))
@@ -139,35 +133,33 @@ export class Subscription implements LiveListener {
     if (records.length === 0) return
     const text = wants ? JSON.stringify(records) : page.text
     this.#pageSize = Math.ceil(Math.min(LARGEST_PAGE, (PAGE_BYTES * records.length) / text.length))
-    this.#options.outlet.push(this.form.records(backlog.cursor(), text))
+    this.outlet.push(this.form.records(backlog.cursor(), text))
     this.#options.hub.sent += records.length
   }
 
   /** From here on the hub brings what there is; gives the cursor. */
   #goLive(after: ReadonlyMap<string, number>, ended: ReadonlySet<string>): string {
-    this.#cursor = this.#options.hub.join(this, after, ended)
-    return this.#cursor
+    return this.#options.hub.join(this, after, ended)
   }
 
   #sayCaughtUp(cursor: string): void {
     if (this.#caughtUp) return
     this.#caughtUp = true
-    this.#options.outlet.push(this.form.caughtUp(cursor))
+    this.outlet.push(this.form.caughtUp(cursor))
   }
 
   /** Sends how things stand, and goes on live from exactly there. */
   #resync(reason: string, { trouble, ended, complete }: Backlog): Promise<void> {
-    return this.#options.outlet.inTurn(async () => {
+    return this.outlet.inTurn(async () => {
       // Nothing may happen between the states that are sent and the joining; what has to be read is read before.
       let states = this.#states(new Map())
       if (states.others.length > 0) states = this.#states(await this.#read(states.others))
       if (this.#stopped) return
       const { after, texts } = states
       if (this.selection.runs && texts.length === 0) throw trouble ?? noneLeft(this.selection.runs)
-      const { outlet, onResync } = this.#options
       const cursor = this.#goLive(new Map([...complete, ...after]), ended)
-      outlet.push(this.form.resync(reason, cursor, `{"runs":[${texts.join(',')}]}`))
-      onResync()
+      this.outlet.push(this.form.resync(reason, cursor, `{"runs":[${texts.join(',')}]}`))
+      this.#options.onResync()
       this.#sayCaughtUp(cursor)
     })
   }

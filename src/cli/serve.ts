@@ -18,6 +18,8 @@ import { listenForStop, type StopRequest, untilStopped } from './stop-request.ts
 
 /** After a stop was asked for, the process ends within this whatever hangs, ms. */
 const HARD_LIMIT_MS = 9000
+/** How often it is made sure that the folder is still held, ms. */
+const CHECK_EVERY_MS = 5000
 
 /**
  * Holds a data folder and serves its runs until a signal; that is its ordinary end. Throws UsageError and DataFolderError when it
@@ -28,6 +30,10 @@ export async function serveCommand(context: CliContext, flags: ServeFlags, clock
   const settings = readServeSettings(flags, config, context)
   await demandFolder(settings.workflows)
   const stop = listenForStop(context)
+  let limit: TimerHandle | undefined
+  stop.signal.addEventListener('abort', () => {
+    limit = clock.setTimeout(() => context.exitNow(0), HARD_LIMIT_MS)
+  })
   const log = createLog({
     level: settings.logLevel,
     secrets: [
@@ -45,6 +51,7 @@ export async function serveCommand(context: CliContext, flags: ServeFlags, clock
     await serveHold(context, hold, { settings, resume: flags.resume, log, stop, clock })
     return 0
   } finally {
+    if (limit !== undefined) clock.clearTimeout(limit)
     stop.dispose()
   }
 }
@@ -66,7 +73,7 @@ async function serveHold(context: CliContext, hold: FolderHold, serving: Serving
   })
   let server: StartedServer | undefined
   let retention: Retention | undefined
-  let limit: TimerHandle | undefined
+  const lost = new AbortController()
   const folderWatch = watchFolderHealth({ orchestrator, clock, log })
   try {
     // The port is taken first: nothing is begun by a server that cannot be reached.
@@ -78,22 +85,34 @@ async function serveHold(context: CliContext, hold: FolderHold, serving: Serving
     if (runs && !stop.signal.aborted) {
       if (settings.retain) retention = createRetention({ orchestrator, clock, log, ...settings.retain })
       say(context, server, settings, runs)
-      await once(stop.signal, 'abort')
+      await Promise.race([once(stop.signal, 'abort'), untilLost(hold, clock, lost.signal)])
     }
     log.info({}, 'Stopping: no run is begun any more; agents that run go on at their backend.')
-    limit = clock.setTimeout(() => context.exitNow(0), HARD_LIMIT_MS)
     server.drain()
     await orchestrator
       .checkpoint()
       .catch((error: unknown) => log.warn({ err: error }, 'Not every run has a checkpoint.'))
   } finally {
+    lost.abort()
     folderWatch.close()
     retention?.close()
     restored()
     await server?.close()
     await hold.close()
-    if (limit !== undefined) clock.clearTimeout(limit)
   }
+}
+
+/** Rejects with DataFolderError when another process has taken the folder: what this one knows is no longer so. */
+function untilLost(hold: FolderHold, clock: Clock, signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    let timer = clock.setTimeout(look, CHECK_EVERY_MS)
+    signal.addEventListener('abort', () => clock.clearTimeout(timer), { once: true })
+    function look() {
+      hold.check().then(() => {
+        if (!signal.aborted) timer = clock.setTimeout(look, CHECK_EVERY_MS)
+      }, reject)
+    }
+  })
 }
 
 /** Where agent runs are to tell of their end, if anywhere. */

@@ -34,9 +34,9 @@ function listener(runs: readonly string[], filter?: RecordFilter, subscription =
     frames: [],
     events: [],
     full: false,
-    offer: (frame) => !listening.full && listening.frames.push(frame) > 0,
-    behind: () => void listening.events.push('behind'),
-    interrupted: () => void listening.events.push('interrupted'),
+    outlet: { offer: (frame) => !listening.full && listening.frames.push(frame) > 0 },
+    behind: (cursor) => void listening.events.push(['behind', cursor]),
+    interrupted: (cursor) => void listening.events.push(['interrupted', cursor]),
   }
   return listening
 }
@@ -170,6 +170,26 @@ describe('the hub of records', () => {
     ])
   })
 
+  it('knows where each stands who is told no more, also who joined in the middle', async () => {
+    const { hub, orchestrator } = setUp()
+    const [late, later] = [listener(['run_1']), listener(['run_1'])]
+    join(hub, listener(['run_1']), { run_1: 0 })
+    orchestrator.append('run_1', 2)
+    join(hub, late, { run_1: 2 })
+    join(hub, later, { run_1: 2 })
+    later.full = true
+    orchestrator.append('run_1')
+    await settle()
+    late.full = true
+    orchestrator.append('run_1')
+    hub.flush()
+    expect([seen(late), late.events, later.events]).toEqual([
+      ['run_1:3'],
+      [['behind', 'c1,,run_1:3']],
+      [['behind', 'c1,,run_1:2']],
+    ])
+  })
+
   it('tells who cannot take a frame no more until it joins again', async () => {
     const { hub, orchestrator } = setUp()
     const [slow, quick] = [listener(['run_1']), listener(['run_1'])]
@@ -183,7 +203,15 @@ describe('the hub of records', () => {
     join(hub, slow, { run_1: 2 })
     orchestrator.append('run_1')
     hub.flush()
-    expect([slow.events, seen(slow), seen(quick)]).toEqual([['behind'], ['run_1:3'], ['run_1:1', 'run_1:2', 'run_1:3']])
+    slow.full = true
+    orchestrator.append('run_1')
+    hub.flush()
+    const behind = ['c1,,run_1:0', 'c1,,run_1:3'].map((cursor) => ['behind', cursor])
+    expect([slow.events, seen(slow), seen(quick)]).toEqual([
+      behind,
+      ['run_1:3'],
+      ['run_1:1', 'run_1:2', 'run_1:3', 'run_1:4'],
+    ])
   })
 
   it('repeats nothing that is announced twice, and sends to the disk who listens when something was never announced', async () => {
@@ -205,7 +233,7 @@ describe('the hub of records', () => {
     announce(2)
     announce(2, 3)
     announce(7)
-    expect([seen(one), one.events]).toEqual([['run_1:1 run_1:2 run_1:3'], ['interrupted']])
+    expect([seen(one), one.events]).toEqual([['run_1:1 run_1:2 run_1:3'], [['interrupted', 'c1,,run_1:3']]])
     join(hub, one, { run_1: 7 })
     announce(8)
     hub.flush()

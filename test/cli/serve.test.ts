@@ -179,6 +179,23 @@ describe('troupe serve', () => {
     expect([await ended, clock.pending()]).toEqual([0, 0])
   })
 
+  it('ends when another process has taken the folder, and says so', async () => {
+    const cli = new FakeCli()
+    const clock = createVirtualClock()
+    const ended = serveCommand(cli, { port: '0', allowHost: [], allowOrigin: [], resume: true }, clock)
+    const outcome = ended.catch((error: unknown) => error)
+    await cli.stdout.until(LISTENING)
+    cli.check = async () => {
+      throw new DataFolderError('lost', 'fake', 'Another troupe has taken it.')
+    }
+    await clock.advance(5000)
+    expect([await outcome, cli.orchestrator.closed, clock.pending()]).toEqual([
+      new DataFolderError('lost', 'fake', 'Another troupe has taken it.'),
+      true,
+      0,
+    ])
+  })
+
   it('removes finished runs beyond those that are kept, once it is up', async () => {
     const cli = new FakeCli()
     const ended = (run: string, endedAt: string) => runView({ run, status: 'completed', endedAt })

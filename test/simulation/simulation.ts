@@ -41,7 +41,9 @@ export class Simulation {
   #closing: Promise<void> | undefined
   #last: Ending | undefined
   readonly #start: number
+  /** How far each journal file was read. */
   readonly #read = new Map<string, number>()
+  #leftBehind: { readonly path: string; readonly bytes: Buffer }[] = []
   readonly #endings: Ending[]
   readonly #random: () => number
 
@@ -112,6 +114,7 @@ export class Simulation {
     if (this.#closing !== undefined) await this.patiently(this.#closing, 'closing', isFull)
     this.#closing = undefined
     this.freeDisk()
+    this.#takeStock()
     const mount = this.disk.mount()
     const process = new SimulatedProcess({
       clock: this.clock,
@@ -284,18 +287,23 @@ export class Simulation {
     this.#readLines(path, bytes)
   }
 
-  /**
-   * What a killed process had written may not be durable. It counts from when another one goes on from it: has restored everything,
-   * makes a record, or sends something.
-   */
+  /** What the last process has written, synced or not; nothing of what was gone on from may be missing. */
+  #takeStock(): void {
+    this.#leftBehind = journalsBelow(this.disk.tree.folder('/data'), '/data')
+    for (const [path, read] of this.#read) {
+      const length = this.#leftBehind.find((segment) => segment.path === path)?.bytes.length ?? 0
+      if (length >= read) continue
+      this.violate('I9', 'what was durable stays', `${path} had ${read} bytes and has ${length}`)
+    }
+  }
+
+  /** What a killed process had written counts from when another one goes on from it: has restored all, makes a record, sends. */
   #readBack(): void {
-    const segments = journalsBelow(this.disk.tree.folder('/data'), '/data')
-    for (const { path, bytes } of segments) this.#readLines(path, bytes)
+    for (const { path, bytes } of this.#leftBehind.splice(0)) this.#readLines(path, bytes)
   }
 
   #readLines(path: string, bytes: Buffer): void {
     let from = this.#read.get(path) ?? 0
-    if (from > bytes.length) from = 0
     for (let end = bytes.indexOf(10, from); end >= 0; end = bytes.indexOf(10, from)) {
       const decoded = decodeLine(bytes.subarray(from, end))
       if (decoded.kind === 'record') this.see({ kind: 'durable', record: decoded.record })

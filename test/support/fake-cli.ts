@@ -70,6 +70,8 @@ export class FakeCli implements CliContext {
   /** What every pause and redraw does before it comes. */
   onTick: () => void = () => undefined
   hold: FolderHold | undefined
+  /** Whether the folder is still held. */
+  check: () => Promise<void> = () => Promise.resolve()
   readonly #signals = new Set<(signal: StopSignal) => void>()
 
   readonly now = () => this.time
@@ -110,6 +112,7 @@ export class FakeCli implements CliContext {
       orchestrator,
       views: createRunViews(orchestrator, orchestrator.reader()),
       admission: createRunAdmission(),
+      check: () => this.check(),
       close: () => orchestrator.close(),
     }
     return this.hold

@@ -41,6 +41,6 @@ else {
     print('stream', await measureStream(1_000, 50, 30))
     print('stream', await measureStream(100, 500, 30))
   }
-  if (only === undefined || only === 'broadcast') print('broadcast', await measureBroadcast(200, 2_000, 7))
+  if (only === undefined || only === 'broadcast') print('broadcast', await measureBroadcast(200, 1_000, 15))
   if (only === undefined || only === 'reconnect') print('reconnect', await measureReconnect(10_000))
 }

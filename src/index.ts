@@ -26,7 +26,7 @@ export type { AttemptView, RunSummary, RunView, TaskResult, TaskView } from './d
 export type { RateLimit, Workflow } from './domain/workflow.ts'
 export type { ServerToken } from './server/access-tokens.ts'
 export type { Log, LogFields } from './server/log.ts'
-export type { ServeOptions, TroupeServer } from './server/serve-options.ts'
+export type { ServeOptions, TroupeServer, WebhookOptions } from './server/serve-options.ts'
 export { serve } from './server.ts'
 export { defineWorkflow, type WorkflowDefinition } from './workflow/define.ts'
 export { parseInputs } from './workflow/inputs.ts'

@@ -41,6 +41,8 @@ serve:
     - { name: wall, env: TROUPE_WALL_TOKEN, access: watch }
   retain: { for: 30d, runs: 500, archive: true }
   logLevel: debug
+  publicUrl: https://troupe.example.com
+  webhook: { secretEnv: HOOK_SECRET, header: X-Hook-Signature, encoding: base64 }
 `
     expect(await readConfigFile(await folderWith(text))).toEqual({
       dataDir: 'runs/here',
@@ -57,6 +59,8 @@ serve:
         ],
         retain: { keepFor: 30 * 86_400_000, keepRuns: 500, how: 'archive' },
         logLevel: 'debug',
+        publicUrl: 'https://troupe.example.com',
+        webhook: { secretEnv: 'HOOK_SECRET', header: 'X-Hook-Signature', encoding: 'base64' },
       },
     })
     expect(await readConfigFile(await folderWith('serve: { retain: { for: 90m } }'))).toEqual({
@@ -79,6 +83,8 @@ serve:
     - { name: ci, env: B, access: watch }
   retain: { for: 30 days, runs: 0 }
   logLevel: verbose
+  publicUrl: troupe.example.com
+  webhook: { header: a b, encoding: octal }
 `
     expect(await mistakesIn(text)).toEqual([
       "troupe.config.yaml:1:1: dataDri: is an unknown key; did you mean 'dataDir'?",
@@ -91,6 +97,9 @@ serve:
       'troupe.config.yaml:13:18: serve.retain.for: is not a duration; write a number and a unit, such as 250ms, 2s, 45m, 4h or 1d (at most 365d)',
       'troupe.config.yaml:13:33: serve.retain.runs: must be at least 1',
       'troupe.config.yaml:14:13: serve.logLevel: must be one of debug, info, warn, error, silent, not "verbose"',
+      'troupe.config.yaml:15:14: serve.publicUrl: is no address; write one such as https://troupe.example.com, without user, query and fragment',
+      'troupe.config.yaml:16:22: serve.webhook.header: must be the name of a header, such as x-codegen-signature',
+      'troupe.config.yaml:16:37: serve.webhook.encoding: must be one of hex, base64, not text',
     ])
   })
 
@@ -108,12 +117,19 @@ serve:
     ['serve: { tokens: [s3cret-value] }', 1],
     ['serve: { tokens: s3cret-value }', 1],
     ['serve: { tokens: [{ name: ci, env: A, access: s3cret-value }] }', 1],
+    ['serve: { webhook: { secret: s3cret-value } }', 1],
+    ['serve: { webhook: { secretEnv: s3cret-value } }', 1],
+    ['serve: { webhook: s3cret-value }', 1],
+    ['serve: { webhook: { encoding: s3cret-value } }', 1],
   ])('never takes a token itself, and does not repeat it: %s', async (text, mistakes) => {
     const said = await mistakesIn(text)
     expect([said.length, said.join().includes('s3cret-value')]).toEqual([mistakes, false])
   })
 
-  it('says where a token belongs', async () => {
+  it('says where a token and a secret belong', async () => {
+    expect((await mistakesIn('serve: { webhook: { secret: x } }'))[0]).toBe(
+      'troupe.config.yaml:1:21: serve.webhook.secret: a secret is never written in this file; put it into an environment variable and name that, as in secretEnv: CODEGEN_WEBHOOK_SECRET',
+    )
     expect((await mistakesIn('serve: { tokens: [{ name: ci, token: x, env: A, access: watch }] }'))[0]).toBe(
       'troupe.config.yaml:1:31: serve.tokens[0].token: a token is never written in this file; put it into an environment variable and name that, as in env: TROUPE_TOKEN',
     )

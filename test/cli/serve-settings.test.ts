@@ -97,6 +97,56 @@ describe('the settings of serve', () => {
     ])
   })
 
+  it('take webhooks once there is a secret, by the header and encoding of the environment before those of the file', () => {
+    const usual = { CODEGEN_WEBHOOK_SECRET: 'one' }
+    const config = { webhook: { secretEnv: 'OTHER', header: 'x-from-file', encoding: 'base64' } } as const
+    const over = { OTHER: 'two', CODEGEN_WEBHOOK_HEADER: 'x-from-env', CODEGEN_WEBHOOK_ENCODING: 'hex' }
+    expect([
+      read({}, {}, { CODEGEN_WEBHOOK_SECRET: '', CODEGEN_WEBHOOK_HEADER: 'x-other' }).webhook,
+      read({}, {}, usual).webhook,
+      read({}, config, { ...usual, OTHER: 'two' }).webhook,
+      read({}, config, { ...usual, ...over }).webhook,
+    ]).toEqual([
+      undefined,
+      { secret: 'one', header: 'x-codegen-signature', encoding: 'hex' },
+      { secret: 'two', header: 'x-from-file', encoding: 'base64' },
+      { secret: 'two', header: 'x-from-env', encoding: 'hex' },
+    ])
+  })
+
+  it('tell Codegen where to send webhooks only where both an address and a secret are set', () => {
+    const env = { CODEGEN_WEBHOOK_SECRET: 'one' }
+    expect([
+      read({}, {}, env).webhookUrl,
+      read({ publicUrl: 'https://troupe.example.com' }).webhookUrl,
+      read({ publicUrl: 'https://troupe.example.com/' }, { publicUrl: 'https://file.example' }, env).webhookUrl,
+      read({}, { publicUrl: 'http://host:8080/below' }, env).webhookUrl,
+    ]).toEqual([
+      undefined,
+      undefined,
+      'https://troupe.example.com/v1/webhooks/codegen',
+      'http://host:8080/below/v1/webhooks/codegen',
+    ])
+  })
+
+  it('are refused where webhooks could not be recognised or reached, without the secret', () => {
+    const wrong = () =>
+      read(
+        { publicUrl: 'https://user:s3cret@host' },
+        { webhook: { secretEnv: 'OTHER' } },
+        { CODEGEN_WEBHOOK_HEADER: 'no header', CODEGEN_WEBHOOK_ENCODING: 'octal', CODEGEN_WEBHOOK_SECRET: 's3cret' },
+      )
+    expect(wrong).toThrow(
+      [
+        'CODEGEN_WEBHOOK_HEADER: write the name of a header, such as x-codegen-signature.',
+        'CODEGEN_WEBHOOK_ENCODING: write hex or base64.',
+        'The secret of webhooks is to be read from OTHER, which is not set. Set it, or take it out of the file.',
+        '--public-url: write one such as https://troupe.example.com, without user, query and fragment.',
+      ].join('\n'),
+    )
+    expect(wrong).not.toThrow(/s3cret/)
+  })
+
   it('are refused with every mistake on its own line', () => {
     const wrong = () =>
       read(

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { serveCommand } from '../../src/cli/serve.ts'
 import { DataFolderError } from '../../src/domain/errors.ts'
@@ -61,6 +62,33 @@ describe('troupe serve', () => {
     cli.signal('SIGTERM')
     await ended
     expect(cli.stderr.text + cli.stdout.text).not.toMatch(/long-enough/)
+  })
+
+  it('takes webhooks with a secret that it never shows, and has agent runs tell of their end', async () => {
+    const cli = new FakeCli()
+    cli.env = { CODEGEN_WEBHOOK_SECRET: 'hook-secret-long-enough', CODEGEN_WEBHOOK_ENCODING: 'base64' }
+    const { url, ended } = await up(cli, '--public-url', 'https://troupe.example.com', '--log-level', 'debug')
+    const at = 'https://troupe.example.com/v1/webhooks/codegen'
+    expect(cli.stdout.lines).toContain(`Webhooks of Codegen: ${at}`)
+    expect(cli.taken).toEqual([{ intents: 'open', webhook: { url: at, secret: 'hook-secret-long-enough' } }])
+    const body = '{"agent_run_id":7}'
+    const signature = createHmac('sha256', 'hook-secret-long-enough').update(body).digest('base64')
+    const headers = { 'x-codegen-signature': signature }
+    const answer = await fetch(`${url}/v1/webhooks/codegen`, { method: 'POST', body, headers })
+    expect([answer.status, cli.orchestrator.calls.at(-1)]).toEqual([202, ['hint', 'codegen', '7']])
+    cli.signal('SIGTERM')
+    await ended
+    expect(cli.stderr.text + cli.stdout.text).not.toMatch(/long-enough/)
+  })
+
+  it('has no agent run tell of its end while its own address is not known', async () => {
+    const cli = new FakeCli()
+    cli.env = { CODEGEN_WEBHOOK_SECRET: 'hook-secret-long-enough' }
+    const { url } = await up(cli)
+    expect([cli.taken, cli.stdout.lines.includes(`Webhooks of Codegen: ${url}/v1/webhooks/codegen`)]).toEqual([
+      [{ intents: 'open' }],
+      true,
+    ])
   })
 
   it('takes unfinished runs up again and says which', async () => {

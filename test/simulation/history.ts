@@ -7,8 +7,8 @@ import type { CallKind, Provider } from './provider.ts'
 
 /** What can be seen from outside, in the order in which it happens. */
 export type Seen =
-  /** A record is on the disk, safe from a power cut (or was read back after a crash). */
-  | { readonly kind: 'durable'; readonly record: JournalRecord }
+  /** A record is on the disk, safe from a power cut; `isOld`: an earlier process wrote it, and it was read back. */
+  | { readonly kind: 'durable'; readonly record: JournalRecord; readonly isOld: boolean }
   /** A subscriber was told a record. */
   | { readonly kind: 'told'; readonly record: RunRecord }
   /** A call leaves the process. */

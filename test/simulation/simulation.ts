@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto'
 import { sleep } from '../../src/domain/clock.ts'
 import { DataFolderError } from '../../src/domain/errors.ts'
 import { chance, chances } from '../../src/domain/seed.ts'
-import { decodeLine } from '../../src/host/journal-line.ts'
 import { createVirtualClock, type VirtualClock } from '../../src/host/virtual-clock.ts'
-import { FolderNode } from './disk/disk-tree.ts'
 import { type DiskCall, type Fate, MemoryDisk } from './disk/memory-disk.ts'
 import { replaceFileCalls } from './disk/replace-file-calls.ts'
 import { History, type Seen, type Step } from './history.ts'
 import { INVARIANTS } from './invariants/all.ts'
+import { JournalWatch } from './journal-watch.ts'
 import { Provider, sendTo } from './provider.ts'
 import type { Ending, Scenario } from './scenario.ts'
 import { SimulatedProcess } from './simulated-process.ts'
@@ -21,8 +20,6 @@ export interface Violation {
   /** Place in the trace, counted from 1. */
   readonly position: number
 }
-
-const SEGMENT = /\/runs\/[^/]+\/journal\.(\d+)\.ndjson$/
 
 /** The stage of a seed: the clock, the disk, the provider, one process at a time, and what is seen of them. */
 export class Simulation {
@@ -41,9 +38,7 @@ export class Simulation {
   #closing: Promise<void> | undefined
   #last: Ending | undefined
   readonly #start: number
-  /** How far each journal file was read. */
-  readonly #read = new Map<string, number>()
-  #leftBehind: { readonly path: string; readonly bytes: Buffer }[] = []
+  readonly #journals: JournalWatch
   readonly #endings: Ending[]
   readonly #random: () => number
 
@@ -78,9 +73,14 @@ export class Simulation {
     })
     this.disk.listener = {
       onCall: (call) => this.#onDiskCall(call),
-      onSync: (path, bytes) => this.#onSync(path, bytes),
+      onSync: (path, bytes) => this.#journals.synced(path, bytes),
       pace: () => this.#diskPace(),
     }
+    this.#journals = new JournalWatch({
+      tree: this.disk.tree,
+      onRecord: (record, isOld) => this.see({ kind: 'durable', record, isOld }),
+      onTrouble: (says, message) => this.violate('I9', says, message),
+    })
     this.disk.tree.makeFolder('/data', true)
     for (const folder of [this.disk.tree.folder('/'), this.disk.tree.folder('/data')]) folder.sync()
   }
@@ -114,7 +114,7 @@ export class Simulation {
     if (this.#closing !== undefined) await this.patiently(this.#closing, 'closing', isFull)
     this.#closing = undefined
     this.freeDisk()
-    this.#takeStock()
+    this.#journals.takeStock()
     const mount = this.disk.mount()
     const process = new SimulatedProcess({
       clock: this.clock,
@@ -133,7 +133,7 @@ export class Simulation {
     const ending = this.#endings[0]
     if (ending?.at === 'second') this.clock.setTimeout(() => this.#end(process), ending.count * 1_000)
     const runs = await this.patiently(process.open(), 'opening', isFull)
-    if (runs !== undefined) this.#readBack()
+    if (runs !== undefined) this.#journals.readBack()
     if (runs !== undefined || !this.#isFull || process.isDead) return runs
     // Nobody can take a folder on a full disk; whoever tried is told so, and tries again.
     process.kill()
@@ -206,7 +206,7 @@ export class Simulation {
       request,
       process,
       ({ kind, key, turn }) => {
-        if (kind === 'create' || kind === 'resume') this.#readBack()
+        if (kind === 'create' || kind === 'resume') this.#journals.readBack()
         this.see({ kind: 'sent', call: kind, key, turn })
         this.#count('sent')
       },
@@ -281,38 +281,6 @@ export class Simulation {
     if (ms > 0) await sleep(this.clock, ms)
   }
 
-  #onSync(path: string, bytes: Buffer): void {
-    if (!SEGMENT.test(path)) return
-    this.#readBack()
-    this.#readLines(path, bytes)
-  }
-
-  /** What the last process has written, synced or not; nothing of what was gone on from may be missing. */
-  #takeStock(): void {
-    this.#leftBehind = journalsBelow(this.disk.tree.folder('/data'), '/data')
-    for (const [path, read] of this.#read) {
-      const length = this.#leftBehind.find((segment) => segment.path === path)?.bytes.length ?? 0
-      if (length >= read) continue
-      this.violate('I9', 'what was durable stays', `${path} had ${read} bytes and has ${length}`)
-    }
-  }
-
-  /** What a killed process had written counts from when another one goes on from it: has restored all, makes a record, sends. */
-  #readBack(): void {
-    for (const { path, bytes } of this.#leftBehind.splice(0)) this.#readLines(path, bytes)
-  }
-
-  #readLines(path: string, bytes: Buffer): void {
-    let from = this.#read.get(path) ?? 0
-    for (let end = bytes.indexOf(10, from); end >= 0; end = bytes.indexOf(10, from)) {
-      const decoded = decodeLine(bytes.subarray(from, end))
-      if (decoded.kind === 'record') this.see({ kind: 'durable', record: decoded.record })
-      else this.violate('I9', 'what is durable can be read', `${path} holds a line that cannot be read`)
-      from = end + 1
-    }
-    this.#read.set(path, from)
-  }
-
   #keepAlive(): void {
     if (this.#alive) return
     this.#alive = true
@@ -333,17 +301,6 @@ export function isFull(error: unknown): boolean {
 const LONGEST_WAIT_MS = 15 * 60_000
 const LONGEST_MS = 7 * 24 * 3_600_000
 const BEAT_MS = 1_000
-
-function journalsBelow(folder: FolderNode, path: string): { readonly path: string; readonly bytes: Buffer }[] {
-  const found: { path: string; bytes: Buffer }[] = []
-  for (const [name, node] of folder.entries) {
-    const inner = `${path}/${name}`
-    if (node instanceof FolderNode) found.push(...journalsBelow(node, inner))
-    else if (SEGMENT.test(inner)) found.push({ path: inner, bytes: node.bytes })
-  }
-  const firstSeq = (name: string) => Number(SEGMENT.exec(name)?.[1])
-  return found.sort((a, b) => firstSeq(a.path) - firstSeq(b.path))
-}
 
 function trace(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)

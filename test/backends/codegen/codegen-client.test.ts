@@ -108,6 +108,34 @@ describe('who counts its calls', () => {
   })
 })
 
+describe('a webhook of its own', () => {
+  const webhook = { url: 'https://troupe.example.com/v1/webhooks/codegen', secret: 'hook-secret-long-enough' }
+  const hooked = (answer?: () => Response) => {
+    const { clock, fake, limiter } = setUp(answer)
+    const to = { baseUrl: 'https://codegen.test', token: TOKEN, fetch: fake.fetch }
+    return { fake, client: createCodegenClient({ ...to, clock, limiter, webhook }) }
+  }
+
+  it('goes with each create and each resume', async () => {
+    const { client, fake } = hooked()
+    await create(client)
+    await client.resume('7', '2', 'Go on', never)
+    expect(fake.requests.map((request) => request.body)).toEqual([
+      { ...body, webhooks: [webhook] },
+      { agent_run_id: 2, prompt: 'Go on', webhooks: [webhook] },
+    ])
+  })
+
+  it('keeps its secret though the server repeats it', async () => {
+    const { client } = hooked(() => json({ message: `No run for ${TOKEN} with ${webhook.secret}` }, 402))
+    const error = await rejected(create(client))
+    expect(error.message).toBe(
+      'Codegen could not create an agent run: it answered 402: No run for [token] with [secret].',
+    )
+    expect(inspect(error, { depth: 9 })).not.toContain(webhook.secret)
+  })
+})
+
 describe('each call', () => {
   it('goes to the path and through the buckets that the API has for it', async () => {
     const { client, fake, limiter } = setUp()

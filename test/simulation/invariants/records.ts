@@ -59,6 +59,7 @@ function restsWhenClosed(step: Step, { intents }: History): string | undefined {
   if (step.kind === 'sent' && (step.call === 'create' || step.call === 'resume')) {
     return `a ${step.call} leaves although intents are closed`
   }
-  if (step.kind !== 'durable' || !/^xstate\.(done|error)\.actor\./.test(step.record.event ?? '')) return undefined
+  if (step.kind !== 'durable' || step.isOld || !/^xstate\.(done|error)\.actor\./.test(step.record.event ?? ''))
+    return undefined
   return `${step.record.actor.id} goes on by ${step.record.event} although intents are closed`
 }

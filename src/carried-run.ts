@@ -122,7 +122,13 @@ export class CarriedRun {
     return { run, status, exitCode: credentials ? 2 : 3, reason: reason?.message ?? 'A person must decide' }
   }
 
-  /** Stops every effect without a record, as if the process had ended. */
+  /** Stops every effect without a record: the process ends. What the run said of shared limits holds for what is still on its way. */
+  stop(): void {
+    this.#options.givenUp.stop(this.#options.run)
+    this.host.actors.close()
+  }
+
+  /** Stops every effect without a record, and carries the run no longer. */
   close(): void {
     this.#options.givenUp.stop(this.#options.run)
     this.#letGo()

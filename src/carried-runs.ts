@@ -137,9 +137,9 @@ export class CarriedRuns {
   /** Stops all effects at once; what was recorded is durable when this resolves. Rejects with the failure that prevents it. */
   async close(): Promise<void> {
     this.#closed = true
-    for (const { carried } of this.#keepers.values()) carried.close()
+    for (const { carried } of this.#keepers.values()) carried.stop()
     await Promise.allSettled(this.#underWay)
-    for (const { carried } of this.#keepers.values()) carried.close()
+    for (const { carried } of this.#keepers.values()) carried.stop()
     const closed = await Promise.allSettled([...this.#keepers.values()].map((keeper) => keeper.close()))
     await Promise.all(this.#retiring.values())
     this.#givenUp.close()

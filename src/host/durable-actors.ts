@@ -58,7 +58,8 @@ interface OpenSystem {
   _relay(source: unknown, target: unknown, event: unknown): void
 }
 
-const NEVER = new Promise<never>(() => {})
+/** One of its own each time: a promise that all share would keep alive whatever ever waited for it. */
+const never = () => new Promise<never>(() => {})
 
 /**
  * Gives real XState actors durability and time: one record a settled transition, timers on the host's clock, effects that wait for
@@ -294,12 +295,12 @@ export class DurableActors {
         // XState starts invokes before the record of their state exists; one turn later it is appended.
         await this.#options.gate
         if (effect.writes) await this.#options.durable((input as { task: string }).task)
-        if (this.#closed) return NEVER
+        if (this.#closed) return never()
         signal.throwIfAborted()
         const output = await run(input, { signal, restarted })
-        return this.#closed ? NEVER : output
+        return this.#closed ? never() : output
       } catch (error) {
-        if (this.#closed || signal.aborted) return NEVER
+        if (this.#closed || signal.aborted) return never()
         // A plain failure says all there is to say; toFailure reads errors alone.
         throw error instanceof Error ? toFailure(error) : failureOf(error)
       }

@@ -1,4 +1,4 @@
-import { truncate } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../domain/clock.ts'
 import { DataFolderError } from '../domain/errors.ts'
@@ -6,7 +6,7 @@ import type { JournalRecord } from '../domain/record.ts'
 import { realClock } from './clock.ts'
 import { errorCode, toDataFolderError } from './folder-trouble.ts'
 import { decodeLine, JOURNAL_VERSION, peekSeq } from './journal-line.ts'
-import { readLines } from './line-reader.ts'
+import { type LinesRead, readLines } from './line-reader.ts'
 import { listSegments, type Segment } from './segment-file.ts'
 
 /** A line that could not be used. The rest was. */
@@ -89,15 +89,27 @@ async function readSegment(
   reader.begin(segment, next)
   try {
     const read = await readLines(path, clock, (line) => reader.take(line))
-    if (read.tornBytes > 0) {
-      reader.endsTorn(read.tornBytes, next)
-      if (repair && next === undefined) await clock.operation(truncate(path, read.wholeBytes))
-    }
+    if (read.tornBytes > 0) reader.endsTorn(read.tornBytes, next)
+    if (repair && next === undefined) await clock.operation(settleSegment(path, read))
     return read.toEnd || reader.superseded
   } catch (error) {
     // Deleted between the listing and the reading: the run is being removed.
     if (errorCode(error) === 'ENOENT') return true
     throw error
+  }
+}
+
+/**
+ * Cuts a torn last line off, and makes the rest durable: a killed holder may have written lines without a sync. What goes on from
+ * them (an owed create, a later segment) must not outlive them in a power cut.
+ */
+async function settleSegment(path: string, { wholeBytes, tornBytes }: LinesRead): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    if (tornBytes > 0) await file.truncate(wholeBytes)
+    await file.datasync()
+  } finally {
+    await file.close()
   }
 }
 

@@ -70,7 +70,8 @@ export interface ProviderOptions {
   readonly isOwned: (run: AgentRun) => boolean
 }
 
-const NEVER = new Promise<never>(() => {})
+/** One of its own each time: a promise that all share would keep alive all who ever waited for it. */
+const never = () => new Promise<never>(() => {})
 
 /** One account, as the provider itself sees it. */
 export class Provider {
@@ -174,12 +175,12 @@ export class Provider {
     }
     if (roll('refused') < refused) return this.#refusal(roll('until'), roll('retry-after'))
     const isSilent = roll('silent') < silent
-    if (isSilent && roll('carried-out') < 0.5) return NEVER
+    if (isSilent && roll('carried-out') < 0.5) return never()
     const gone = this.#goneRun(call, request)
     if (gone !== undefined) return gone
     // What has arrived is carried out, even when nobody waits for the answer any more.
     const answer = await this.standIn.fetch(new Request(request, { signal: new AbortController().signal }))
-    if (isSilent) return NEVER
+    if (isSilent) return never()
     return call.kind === 'list' && answer.ok ? this.#filtered(answer) : answer
   }
 
@@ -275,19 +276,19 @@ export async function sendTo(
   survives: (call: ProviderCall) => boolean,
 ): Promise<Response> {
   const call = await provider.announce(request)
-  if (process.isDead) return NEVER
+  if (process.isDead) return never()
   tell(call)
-  if (process.isDead) return NEVER
+  if (process.isDead) return never()
   await sleep(clock, provider.delayOf(call, 'there'))
-  if (process.isDead && !survives(call)) return NEVER
+  if (process.isDead && !survives(call)) return never()
   const settled = await provider.arrive(call, request).then(
     (response) => ({ response }),
     (error: unknown) => ({ error }),
   )
   await provider.tellAnswer(call, settled)
-  if (process.isDead) return NEVER
+  if (process.isDead) return never()
   await sleep(clock, provider.delayOf(call, 'back'))
-  if (process.isDead) return NEVER
+  if (process.isDead) return never()
   if ('error' in settled) throw settled.error
   return settled.response
 }

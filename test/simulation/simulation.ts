@@ -4,7 +4,7 @@ import { DataFolderError } from '../../src/domain/errors.ts'
 import { chance, chances } from '../../src/domain/seed.ts'
 import { createVirtualClock, type VirtualClock } from '../../src/host/virtual-clock.ts'
 import { type DiskCall, type Fate, MemoryDisk } from './disk/memory-disk.ts'
-import { replaceFileCalls } from './disk/replace-file-calls.ts'
+import { closeDescriptors, replaceFileCalls } from './disk/replace-file-calls.ts'
 import { History, type Seen, type Step } from './history.ts'
 import { INVARIANTS } from './invariants/all.ts'
 import { JournalWatch } from './journal-watch.ts'
@@ -188,6 +188,7 @@ export class Simulation {
   async close(): Promise<void> {
     await this.leave()
     await this.provider.standIn.close()
+    closeDescriptors(this.disk)
     this.disk.close()
   }
 

@@ -23,7 +23,8 @@ export interface DiskListener {
   pace(): Promise<void>
 }
 
-const NEVER = new Promise<never>(() => {})
+/** One of its own each time: a promise that all share would keep alive all who ever waited for it. */
+const never = () => new Promise<never>(() => {})
 
 /** One process's sight of a disk: when the process is dead, nothing it asks for is carried out or answered. */
 export class Mount {
@@ -44,15 +45,15 @@ export class Mount {
   /** Carries out a call as an asynchronous file call would be. */
   async carryOut<T>(call: DiskCall, act: (isWhole: boolean) => T): Promise<T> {
     const { listener } = this.disk
-    if (this.isDead) return NEVER
+    if (this.isDead) return never()
     await listener.pace()
-    if (this.isDead) return NEVER
+    if (this.isDead) return never()
     const fate = listener.onCall(call)
     // A write that the kill falls into may have put down a part.
-    if (this.isDead && fate !== 'part') return NEVER
+    if (this.isDead && fate !== 'part') return never()
     if (typeof fate === 'object') throw Object.assign(new Error(`${fate.code}: simulated disk`), { code: fate.code })
     const result = act(fate === 'whole')
-    return this.isDead ? NEVER : result
+    return this.isDead ? never() : result
   }
 
   /** Carries out a synchronous call; the dead get an error, since they cannot be kept waiting. */

@@ -6,7 +6,7 @@ import fs from 'node:fs'
 import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import type { FileNode } from './disk-tree.ts'
-import { type DiskCall, type Mount, mountOf } from './memory-disk.ts'
+import { type DiskCall, type MemoryDisk, type Mount, mountOf } from './memory-disk.ts'
 import { openNode, SimulatedFile } from './simulated-file.ts'
 
 // biome-ignore lint/complexity/noBannedTypes: Node's calls have many overloads; which one was meant is passed on.
@@ -87,6 +87,12 @@ interface Descriptor {
   readonly file: FileNode
 }
 const descriptors = new Map<number, Descriptor>()
+
+/** What dead processes have left open on a disk is closed. */
+export function closeDescriptors(disk: MemoryDisk): void {
+  for (const [number, { mount }] of descriptors) if (mount.disk === disk) descriptors.delete(number)
+}
+
 /** Far beyond what the system gives. */
 let nextDescriptor = 1_000_000_000
 

@@ -42,7 +42,7 @@ const NOTHING: ReadonlySet<string> = new Set()
 
 // What the design has and this version does not carry out: refused by name, never silently ignored.
 const NOT_YET = new Map<z.ZodType, Readonly<Record<string, string>>>([
-  [workflowSchema, { alerts: 'alerts are shown in records and views for now' }],
+  [workflowSchema, { alerts: 'alerts are shown in records and views' }],
   [taskSchema, { approval: 'nobody would be asked' }],
   [defaultsSchema, { approval: 'nobody would be asked' }],
   [estimateSchema, { cost: 'write a duration only' }],

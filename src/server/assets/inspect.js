@@ -2,6 +2,9 @@
 import { byId, say } from './page-elements.js'
 import { createAccess } from './server-access.js'
 
+/** @typedef {import('../../domain/views.ts').RunSummary} RunSummary */
+/** @typedef {import('../../domain/views.ts').RunView} RunView */
+
 const INSPECTOR = 'https://stately.ai/inspect'
 const SITE = new URL(INSPECTOR).origin
 const PATH = '/v1/inspect'
@@ -64,13 +67,13 @@ async function listRuns() {
   const actor = /** @type {HTMLInputElement} */ (choice.elements.namedItem('actor'))
   actor.value = query.get('actor') ?? ''
   const chosen = query.get('run') ?? ''
-  const { runs } = await access.read('/v1/runs?order=newest&limit=200')
-  const known = runs.some((/** @type {{ run: string }} */ row) => row.run === chosen)
+  const { runs } = /** @type {{ runs: RunSummary[] }} */ (await access.read('/v1/runs?order=newest&limit=200'))
+  const known = runs.some((row) => row.run === chosen)
   const rows = chosen && !known ? [{ run: chosen, name: 'a run', status: 'not listed' }, ...runs] : runs
   for (const { run, name, status } of rows)
     select.add(new Option(`${name} (${status}) ${run}`, run, false, run === chosen))
   if (!chosen) return
-  const { tasks } = await access.read(`/v1/runs/${encodeURIComponent(chosen)}`)
+  const { tasks } = /** @type {RunView} */ (await access.read(`/v1/runs/${encodeURIComponent(chosen)}`))
   for (const { task } of tasks.slice(0, 1000)) {
     const option = document.createElement('option')
     option.value = task

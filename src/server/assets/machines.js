@@ -10,6 +10,7 @@ import { StateList } from './state-list.js'
 
 /** @typedef {import('./machine-trace.js').Chart} Chart */
 /** @typedef {import('../../domain/record.ts').RunRecord} RunRecord */
+/** @typedef {import('../../domain/views.ts').RunSummary} RunSummary */
 /** @typedef {import('../../domain/views.ts').RunView} RunView */
 /** @typedef {'agent' | 'manager' | 'supervisor'} Kind */
 /** @typedef {{ drawing: MachineChart, list: StateList }} Machine */
@@ -231,9 +232,9 @@ function keepAddress() {
 }
 
 async function listRuns() {
-  const { runs } = await access.read('/v1/runs?order=newest&limit=200')
+  const { runs } = /** @type {{ runs: RunSummary[] }} */ (await access.read('/v1/runs?order=newest&limit=200'))
   const wanted = query.get('run') ?? ''
-  const isListed = runs.some((/** @type {{ run: string }} */ row) => row.run === wanted)
+  const isListed = runs.some((row) => row.run === wanted)
   const rows = wanted && !isListed ? [{ run: wanted, name: 'a run', status: 'not listed' }, ...runs] : runs
   for (const { run, name, status } of rows) {
     runSelect.add(new Option(`${name} (${status}) ${run}`, run, false, run === wanted))

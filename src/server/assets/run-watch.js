@@ -121,7 +121,8 @@ export class RunWatch {
       return this.#tell({ type: 'subscribe', id: `actor ${asked}`, runs: [this.#run], filter, after: 'start' })
     }
     const after = Math.max(0, this.#seq - LOOKED_THROUGH)
-    const { records } = await this.#access.read(`${this.#place}/records?after=${after}&limit=${LOOKED_THROUGH}`)
+    const page = await this.#access.read(`${this.#place}/records?after=${after}&limit=${LOOKED_THROUGH}`)
+    const { records } = /** @type {{ records: RunRecord[] }} */ (page)
     if (asked === this.#choice) this.#sink.history(actor, records.filter(isOfSupervisor), true)
   }
 
@@ -139,7 +140,7 @@ export class RunWatch {
   }
 
   async #readView() {
-    const view = await this.#access.read(this.#place)
+    const view = /** @type {RunView} */ (await this.#access.read(this.#place))
     if (this.#stopped) return
     this.#seq = view.seq
     this.#sink.view(view)

@@ -51,7 +51,7 @@ export function createAccess(form) {
   /**
    * @param {string} path
    * @param {string} [method]
-   * @returns {Promise<any>}
+   * @returns {Promise<unknown>}
    */
   const json = async (path, method = 'GET') => {
     const sent = sessionStorage.getItem(STORED)
@@ -86,7 +86,7 @@ export function createAccess(form) {
       if (asking) await asking
       const protocols = [protocol]
       if (sessionStorage.getItem(STORED) !== null) {
-        const { ticket } = await json('/v1/tickets', 'POST')
+        const { ticket } = /** @type {{ ticket: string }} */ (await json('/v1/tickets', 'POST'))
         protocols.push(`troupe.ticket.${ticket}`)
       }
       const url = new URL(path, location.href)

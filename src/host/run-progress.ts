@@ -1,5 +1,6 @@
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
-import { createTaskGraph, type TaskDecision, type TaskGraph } from '../workflow/graph.ts'
+import { createTaskGraph, type TaskGraph } from '../workflow/graph.ts'
+import type { TaskDecision } from '../workflow/task-decision.ts'
 import type { RunHost } from './run-host.ts'
 import type { RunPorts } from './run-ports.ts'
 

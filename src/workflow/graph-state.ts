@@ -63,6 +63,17 @@ export class ItemStates {
     return true
   }
 
+  /** Puts an item that had settled back to ready. */
+  repeat(item: number): void {
+    this.#counts.add(this.state(item), -1)
+    this.#counts.add('ready', 1)
+    this.#states[item] = CODES.ready
+  }
+
+  count(state: GraphState): number {
+    return this.#counts.of(state)
+  }
+
   /** The task's status once all items have settled, by the rule of `aggregateStatus` in template-view.ts. */
   status(): TaskOutcome['status'] | undefined {
     if (this.#counts.of('ready') > 0) return undefined

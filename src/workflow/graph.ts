@@ -2,22 +2,18 @@ import { NotFoundError, UsageError } from '../domain/errors.ts'
 import { itemId } from '../domain/ids.ts'
 import type { TaskOutcome } from '../domain/report.ts'
 import type { TaskSpec, Workflow } from '../domain/workflow.ts'
+import { NeedCounts, type NeedState } from './graph-needs.ts'
 import { CODES, type GraphState, ItemStates, StateCounts, stateOf } from './graph-state.ts'
-import { dependentsOf, longestPaths, type Needs } from './topology.ts'
+import { GraphWeights } from './graph-weights.ts'
+import { decideTask, type TaskDecision } from './task-decision.ts'
+import { allBehind, dependentsOf } from './topology.ts'
 
 // The state of a run's graph: integers and adjacency lists, O(1) an edge over the whole run, no recursion. It holds no
 // time, no agents and no results; it is rebuilt by settling again what the records say has settled.
-//
 //   waiting -> ready -> completed | failed | skipped | cancelled
 //
-// A task is ready when all it needs has settled: then it can be decided on. What has settled never changes.
-
-const DEFAULT_ESTIMATE_MS = 600_000
-
-/** What is to be done with a task whose needs have all settled. `condition`: evaluate its `if`, then run or skip it. */
-export type TaskDecision =
-  | { readonly id: string; readonly decision: 'run' | 'condition' }
-  | { readonly id: string; readonly decision: 'skip'; readonly reason: string }
+// A task is ready when all it needs has settled: then it can be decided on. What has settled never changes, except by
+// `reset`: a person has it carried out once more.
 
 /** Creates the graph of a checked workflow, nothing settled. Throws NotFoundError or UsageError for an unchecked one. */
 export function createTaskGraph(workflow: Pick<Workflow, 'tasks'>): TaskGraph {
@@ -26,17 +22,14 @@ export function createTaskGraph(workflow: Pick<Workflow, 'tasks'>): TaskGraph {
 
 /** Which tasks are ready, settled or waiting, and what follows when one settles. */
 export class TaskGraph {
-  readonly #tasks: readonly TaskSpec[]
-  readonly #index: ReadonlyMap<string, number>
-  readonly #needs: Needs
-  readonly #dependents: Needs
-  readonly #remaining: Float64Array
-  readonly #states: Uint8Array
-  /** Needs that have not settled, by task. */
-  readonly #open: Int32Array
-  /** The first need that forbids an unconditional start, by task; -1 for none. */
-  readonly #bad: Int32Array
-  readonly #failedNeeds: Int32Array
+  readonly #tasks: TaskSpec[]
+  readonly #index: Map<string, number>
+  readonly #needs: number[][]
+  readonly #dependents: number[][]
+  readonly #weights: GraphWeights
+  /** By task, as numbers of {@link CODES}. */
+  readonly #states: number[]
+  readonly #counted: NeedCounts
   readonly #items = new Map<number, ItemStates>()
   readonly #counts = new StateCounts()
   #unsettled: number
@@ -45,21 +38,65 @@ export class TaskGraph {
 
   constructor(tasks: readonly TaskSpec[]) {
     const size = tasks.length
-    this.#tasks = tasks
+    this.#tasks = [...tasks]
     this.#index = new Map(tasks.map((task, node) => [task.id, node]))
     this.#needs = tasks.map((task) => task.needs.map((need) => this.#nodeOf(need)))
     this.#dependents = dependentsOf(this.#needs)
-    const estimates = tasks.map((task) => task.estimateMs ?? DEFAULT_ESTIMATE_MS)
-    const remaining = longestPaths(estimates, this.#needs, this.#dependents)
-    if (remaining === undefined) throw new UsageError('The tasks need each other in a circle.')
-    this.#remaining = remaining
-    this.#states = new Uint8Array(size)
-    this.#open = Int32Array.from(this.#needs, (needs) => needs.length)
-    this.#bad = new Int32Array(size).fill(-1)
-    this.#failedNeeds = new Int32Array(size)
+    this.#weights = new GraphWeights(this.#tasks, this.#needs, this.#dependents)
+    if (!this.#weights.areKnown) throw new UsageError('The tasks need each other in a circle.')
+    this.#states = new Array<number>(size).fill(CODES.waiting)
+    this.#counted = new NeedCounts(this.#needs.map((needs) => needs.length))
     this.#unsettled = size
     this.#counts.add('waiting', size)
-    for (let node = 0; node < size; node++) if (this.#open[node] === 0) this.#setState(node, 'ready')
+    for (let node = 0; node < size; node++) if (this.#counted.open(node) === 0) this.#setState(node, 'ready')
+  }
+
+  /**
+   * Adds tasks that need each other only backwards, or what was there before; returns what can be decided on at once. Throws
+   * UsageError for an id that is there, NotFoundError for an unknown need: then nothing was added.
+   */
+  append(tasks: readonly TaskSpec[]): readonly TaskDecision[] {
+    const added = new Map<string, number>()
+    for (const task of tasks) {
+      if (this.#index.has(task.id) || added.has(task.id)) throw new UsageError(`Task ${task.id} is there already.`)
+      for (const need of task.needs) if (!added.has(need)) this.#nodeOf(need)
+      added.set(task.id, this.#tasks.length + added.size)
+    }
+    const decisions: TaskDecision[] = []
+    for (const task of tasks) {
+      const node = this.#tasks.push(task) - 1
+      this.#index.set(task.id, node)
+      const needs = task.needs.map((need) => this.#nodeOf(need))
+      this.#needs.push(needs)
+      this.#dependents.push([])
+      for (const need of needs) this.#dependents[need]?.push(node)
+      this.#states.push(CODES.waiting)
+      this.#counts.add('waiting', 1)
+      this.#unsettled++
+      this.#lookAtNeeds(node)
+      if (this.#counted.open(node) === 0) decisions.push(this.#ready(node))
+    }
+    this.#weights.changed()
+    return decisions
+  }
+
+  /**
+   * Undoes that a task, or an item, has settled, and with it all that depends on it; a `forEach` task among them loses its items.
+   * Returns what can be decided on at once. Throws UsageError when the task itself has not settled.
+   */
+  reset(id: string): { readonly ids: readonly string[]; readonly decisions: readonly TaskDecision[] } {
+    if (!this.isSettled(id)) throw new UsageError(`Task ${id} has not settled: there is nothing to repeat.`)
+    const { node, item } = this.#find(id)
+    const behind = allBehind(node, this.#dependents)
+    const ids = [id]
+    for (const other of behind) ids.push(...this.#forget(other))
+    const items = item === undefined ? undefined : this.#items.get(node)
+    if (items === undefined || item === undefined) ids.splice(0, 1, ...this.#forget(node))
+    else this.#repeatItem(node, items, item)
+    for (const other of behind) this.#lookAtNeeds(other)
+    if (item !== undefined) return { ids, decisions: [{ id, decision: 'run' }] }
+    this.#lookAtNeeds(node)
+    return { ids, decisions: [this.#ready(node)] }
   }
 
   /** The tasks that need nothing, in graph order: they can be decided on from the start. */
@@ -129,12 +166,6 @@ export class TaskGraph {
     return item === undefined && this.#items.has(node)
   }
 
-  /** The task an item belongs to; undefined for a task. */
-  parentOf(id: string): string | undefined {
-    const { node, item } = this.#find(id)
-    return item === undefined ? undefined : this.#tasks[node]?.id
-  }
-
   /** The items of an expanded task in order; empty for others. */
   itemsOf(id: string): readonly string[] {
     const { node, item } = this.#find(id)
@@ -150,19 +181,15 @@ export class TaskGraph {
     return open.map((need) => this.#tasks[need]?.id ?? '')
   }
 
-  /** The longest way from the start of a task to the end of the run, by estimates, ms. A task without one takes 10 minutes. */
+  /** The longest way from the start of a task to the end of the run, by estimates, ms; see {@link GraphWeights}. */
   remaining(id: string): number {
-    return this.#remaining[this.#find(id).node] ?? 0
+    return this.#weights.remaining(this.#find(id).node)
   }
 
-  /** All ids: tasks as in the file, each `forEach` task followed by its items. */
-  order(): readonly string[] {
-    return this.#tasks.flatMap((task) => [task.id, ...this.itemsOf(task.id)])
-  }
-
-  /** The ids that an agent carries out, in graph order: {@link order} without the `forEach` tasks themselves. */
-  agents(): readonly string[] {
-    return this.#tasks.flatMap((task) => (task.forEach === undefined ? [task.id] : this.itemsOf(task.id)))
+  /** A task or item was completed in `ms`: tasks of its role that have no estimate are thought to take as long. */
+  learn(id: string, ms: number): void {
+    const role = this.#tasks[this.#find(id).node]?.role
+    if (role !== undefined) this.#weights.learn(role, ms)
   }
 
   /** How many are in each state; an expanded task counts as its items. */
@@ -196,39 +223,74 @@ export class TaskGraph {
     this.#setState(node, status)
     this.#unsettled--
     if (status === 'failed' && !this.#items.has(node)) this.#noteFailure(node)
-    const satisfied = status === 'completed' || (status === 'failed' && this.#tasks[node]?.onFailure === 'continue')
+    const need = { status, satisfies: this.#satisfies(node) }
     const decisions: TaskDecision[] = []
     for (const next of this.#dependents[node] ?? []) {
-      if (status === 'failed') this.#failedNeeds[next] = (this.#failedNeeds[next] ?? 0) + 1
-      if (!satisfied && this.#bad[next] === -1) this.#bad[next] = node
-      const open = (this.#open[next] ?? 0) - 1
-      this.#open[next] = open
-      if (open > 0 || stateOf(this.#states[next]) !== 'waiting') continue
-      this.#setState(next, 'ready')
-      decisions.push(this.#decide(next))
+      this.#counted.settle(next, node, need)
+      if (this.#counted.open(next) > 0 || stateOf(this.#states[next]) !== 'waiting') continue
+      decisions.push(this.#ready(next))
     }
     return decisions
   }
 
-  #noteFailure(node: number): void {
+  #ready(node: number): TaskDecision {
+    this.#setState(node, 'ready')
+    return this.#decide(node)
+  }
+
+  #lookAtNeeds(node: number): void {
+    this.#counted.recount(node, this.#needs[node] ?? [], (need) => this.#asNeed(need))
+  }
+
+  #asNeed(node: number): NeedState {
+    const status = stateOf(this.#states[node])
+    return status === 'waiting' || status === 'ready' ? undefined : { status, satisfies: this.#satisfies(node) }
+  }
+
+  #satisfies(node: number): boolean {
+    const state = stateOf(this.#states[node])
+    return state === 'completed' || (state === 'failed' && this.#tasks[node]?.onFailure === 'continue')
+  }
+
+  /** Puts a task back to waiting; the ids that had settled, or were its items. */
+  #forget(node: number): readonly string[] {
+    const id = this.#tasks[node]?.id ?? ''
+    const items = this.#items.get(node)
+    const ids = items === undefined ? [id] : [id, ...this.itemsOf(id)]
+    if ((this.#states[node] ?? 0) > CODES.ready) this.#unsettled++
+    if (items === undefined) {
+      if (stateOf(this.#states[node]) === 'failed') this.#noteFailure(node, -1)
+    } else {
+      this.#noteFailure(node, -items.count('failed'))
+      for (let item = 0; item < items.size; item++) this.#counts.add(items.state(item), -1)
+      this.#items.delete(node)
+      this.#counts.add(stateOf(this.#states[node]), 1)
+    }
+    this.#setState(node, 'waiting')
+    return ids
+  }
+
+  #repeatItem(node: number, items: ItemStates, item: number): void {
+    const before = items.state(item)
+    if (before === 'failed') this.#noteFailure(node, -1)
+    this.#counts.add(before, -1)
+    this.#counts.add('ready', 1)
+    items.repeat(item)
+    if ((this.#states[node] ?? 0) <= CODES.ready) return
+    this.#unsettled++
+    this.#setState(node, 'ready')
+  }
+
+  #noteFailure(node: number, change = 1): void {
     const onFailure = this.#tasks[node]?.onFailure
-    if (onFailure !== 'skip' && onFailure !== 'continue') this.#failures++
+    if (onFailure !== 'skip' && onFailure !== 'continue') this.#failures += change
   }
 
   #decide(node: number): TaskDecision {
     const task = this.#tasks[node]
-    const id = task?.id ?? ''
-    const kind = task?.if?.kind
-    if (kind === 'expression') return { id, decision: 'condition' }
-    if (kind === 'always') return { id, decision: 'run' }
-    if (kind === 'failed') {
-      if ((this.#failedNeeds[node] ?? 0) > 0) return { id, decision: 'run' }
-      return { id, decision: 'skip', reason: 'none of its needs failed' }
-    }
-    const bad = this.#bad[node] ?? -1
-    if (bad === -1) return { id, decision: 'run' }
-    const state = stateOf(this.#states[bad])
-    return { id, decision: 'skip', reason: `${this.#tasks[bad]?.id} ${state === 'failed' ? 'failed' : `was ${state}`}` }
+    const bad = this.#counted.bad(node)
+    const forbids = bad === -1 ? undefined : { id: this.#tasks[bad]?.id ?? '', state: stateOf(this.#states[bad]) }
+    return decideTask(task ?? { id: '' }, this.#counted.failed(node), forbids)
   }
 
   #setState(node: number, state: GraphState): void {

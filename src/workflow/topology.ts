@@ -10,6 +10,14 @@ export function dependentsOf(needs: Needs): number[][] {
   return dependents
 }
 
+/** All nodes that depend on a node, directly or not. */
+export function allBehind(node: number, dependents: Needs): readonly number[] {
+  const seen = new Set([node])
+  for (const at of seen) for (const next of dependents[at] ?? []) seen.add(next)
+  seen.delete(node)
+  return [...seen]
+}
+
 /** Nodes in an order in which each follows what it needs. Nodes on or behind a circle are left out. */
 export function topologicalOrder(needs: Needs, dependents: Needs): number[] {
   const missing = Int32Array.from(needs, (list) => list.length)

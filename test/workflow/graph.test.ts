@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { NotFoundError, UsageError } from '../../src/domain/errors.ts'
 import type { TaskSpec } from '../../src/domain/workflow.ts'
 import { defineWorkflow } from '../../src/workflow/define.ts'
-import { createTaskGraph, type TaskDecision, type TaskGraph } from '../../src/workflow/graph.ts'
+import { createTaskGraph, type TaskGraph } from '../../src/workflow/graph.ts'
 import type { TaskDefinition } from '../../src/workflow/schema.ts'
+import type { TaskDecision } from '../../src/workflow/task-decision.ts'
 
 type Short = Partial<TaskDefinition>
 
@@ -157,25 +158,17 @@ describe('forEach', () => {
 
   it('completes at once without items', () => {
     const { graph, decisions } = expanded(0)
-    expect([decisions, graph.state('execute'), graph.agents()]).toEqual([
-      [run('review')],
-      'completed',
-      ['plan', 'review'],
-    ])
+    expect([decisions, graph.state('execute'), graph.itemsOf('execute')]).toEqual([[run('review')], 'completed', []])
   })
 
-  it('lists nodes and agents in graph order, and counts items instead of their task', () => {
+  it('lists the items of a task in order, and counts them instead of their task', () => {
     const { graph } = expanded(2)
     graph.settle('execute[1]', 'failed')
-    expect(graph.order()).toEqual(['plan', 'execute', 'execute[0]', 'execute[1]', 'review'])
-    expect(graph.agents()).toEqual(['plan', 'execute[0]', 'execute[1]', 'review'])
     expect(graph.itemsOf('execute')).toEqual(['execute[0]', 'execute[1]'])
-    expect(
-      ['execute', 'execute[0]', 'plan'].map((id) => [graph.isForEach(id), graph.isExpanded(id), graph.parentOf(id)]),
-    ).toEqual([
-      [true, true, undefined],
-      [false, false, 'execute'],
-      [false, false, undefined],
+    expect(['execute', 'execute[0]', 'plan'].map((id) => [graph.isForEach(id), graph.isExpanded(id)])).toEqual([
+      [true, true],
+      [false, false],
+      [false, false],
     ])
     expect(graph.counts()).toEqual({ waiting: 1, ready: 1, completed: 1, failed: 1, skipped: 0, cancelled: 0 })
   })

@@ -5,7 +5,7 @@ import type { TaskSpec } from './domain/workflow.ts'
 import type { ResultStore } from './host/result-store.ts'
 import type { RunHost } from './host/run-host.ts'
 import { evaluateCondition, referencedTasks } from './workflow/condition.ts'
-import { expandForEach } from './workflow/for-each.ts'
+import { expandForEach, type ForEachSource } from './workflow/for-each.ts'
 import type { TemplateScope } from './workflow/template.ts'
 import { type TaskTemplateView, templateView, templateViewOfItems } from './workflow/template-view.ts'
 
@@ -91,8 +91,18 @@ export class TaskOutcomes {
 
   async #makeItems(task: string): Promise<readonly Json[]> {
     const spec = this.spec(task)
-    const source = await this.outcome(spec.forEach?.task ?? '')
-    return expandForEach(spec, source.output ?? null).items
+    return expandForEach(spec, await this.#sourceOf(spec.forEach?.task ?? '')).items
+  }
+
+  async #sourceOf(task: string): Promise<ForEachSource> {
+    const count = this.#host().projection.expansions.get(task)
+    if (count === undefined) return { output: (await this.outcome(task)).output ?? null }
+    const items: { id: string; output: Json | undefined }[] = []
+    for (let index = 0; index < count; index++) {
+      const id = itemId(task, index)
+      items.push({ id, output: (await this.outcome(id)).output })
+    }
+    return { items }
   }
 
   async #whole(file: string): Promise<{ result?: string; output?: Json }> {

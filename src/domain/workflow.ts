@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from './json.ts'
+import type { PlanningSpec } from './planning.ts'
 
 export type InputType = 'string' | 'number' | 'integer' | 'boolean' | 'object' | 'array'
 
@@ -38,8 +39,8 @@ export interface TaskSpec {
   readonly prompt: string
   readonly needs: readonly string[]
   readonly if?: Condition
-  /** The upstream task and the path below its output that holds the list. */
-  readonly forEach?: { readonly task: string; readonly path: readonly string[] }
+  /** The upstream task and the path below its output that holds the list; `outputs`: the outputs of its items are the list. */
+  readonly forEach?: { readonly task: string; readonly path: readonly string[]; readonly outputs?: true }
   readonly maxItems: number
   /** JSON Schema of `report.result`. */
   readonly output?: JsonObject
@@ -57,6 +58,10 @@ export interface TaskSpec {
   readonly onFailure: OnFailure
   readonly estimateMs?: number
   readonly simulate?: JsonObject
+  /** A person says that it may start. */
+  readonly approval?: boolean
+  /** The manager added it: its prompt is plain text, and what its needs returned follows as data. */
+  readonly planned?: boolean
 }
 
 /** The manager of a checked workflow. */
@@ -71,6 +76,8 @@ export interface ManagerSpec {
   /** Told of changes at most this often, ms. */
   readonly reportEveryMs: number
   readonly simulate?: JsonObject
+  /** Set when it decides what is to be done. */
+  readonly planning?: PlanningSpec
 }
 
 /** `max` calls in any window of `windowMs`, or no limit. */

@@ -75,24 +75,23 @@ function checkForEach(task: TaskDraft, byId: ReadonlyMap<string, TaskDraft>, pro
   const path = ['tasks', task.id, 'forEach']
   const source = parseForEach(text)
   if (source === undefined) {
-    const later = /^tasks\.[\w-]+\.(outputs|results)\b/.test(text)
-    const hint = later ? 'a forEach over the items of another forEach comes later; ' : ''
-    problems.add(path, `${hint}write tasks.X.output or tasks.X.output.path, where X is a task with an output schema`)
+    problems.add(
+      path,
+      'write tasks.X.output, tasks.X.output.path or tasks.X.outputs, where X is a task with an output schema',
+    )
     return
   }
   const upstream = byId.get(source.task)
   // That it exists and is needed is checked together with what templates read.
   if (upstream === undefined || upstream.broken === true) return
-  if (upstream.given.forEach !== undefined || upstream.broken.has('forEach')) {
-    problems.add(path, `task '${source.task}' has a forEach itself; a forEach within a forEach comes later`)
-    return
-  }
   if (upstream.broken.has('output')) return
   const schema = upstream.given.output
   if (schema === undefined) {
-    problems.add(path, `task '${source.task}' has no output schema; give it one in which ${text} is of type array`)
+    const hint = source.outputs === true ? '' : ` in which ${text} is of type array`
+    problems.add(path, `task '${source.task}' has no output schema; give it one${hint}`)
     return
   }
+  if (source.outputs === true) return
   const why = pathIsNoList(schema, source.path)
   if (why !== undefined) problems.add(path, `${text} is no list in the output schema of task '${source.task}': ${why}`)
 }

@@ -3,38 +3,58 @@ import type { Json, JsonObject } from '../domain/json.ts'
 import type { TaskSpec } from '../domain/workflow.ts'
 import { isPlainObject } from './json-value.ts'
 
-const SOURCE = /^tasks\.([A-Za-z][A-Za-z0-9_-]{0,63})\.output((?:\.[A-Za-z_][A-Za-z0-9_-]*)*)$/
+const SOURCE = /^tasks\.([A-Za-z][A-Za-z0-9_-]{0,63})\.(?:(outputs)|output((?:\.[A-Za-z_][A-Za-z0-9_-]*)*))$/
 
-/** The task and path that a `forEach` names; undefined when it has another form than `tasks.X.output.path`. */
-export function parseForEach(text: string): { task: string; path: readonly string[] } | undefined {
+/** The task and what of it a `forEach` names; undefined when it is neither `tasks.X.output.path` nor `tasks.X.outputs`. */
+export function parseForEach(text: string): TaskSpec['forEach'] {
   const match = SOURCE.exec(text.trim())
   if (match === null) return undefined
-  return { task: match[1] ?? '', path: (match[2] ?? '').split('.').filter((part) => part !== '') }
+  const [, task = '', outputs, path = ''] = match
+  if (outputs !== undefined) return { task, path: [], outputs: true }
+  return { task, path: path.split('.').filter((part) => part !== '') }
 }
 
+/** What the task that a `forEach` names has returned: itself, or each of its items in order. Only what completed has an output. */
+export type ForEachSource =
+  | { readonly output: Json }
+  | { readonly items: readonly { readonly id: string; readonly output: Json | undefined }[] }
+
 /**
- * The items a `forEach` task makes of the upstream task's output. Throws UsageError when the path is missing, is no list,
- * or has more than `maxItems`.
+ * The items a `forEach` task makes of what the upstream task returned. Of an upstream task that has items itself, the lists of
+ * those that completed follow one another; `tasks.X.outputs` makes one item of each output. Throws UsageError when the path is
+ * missing, is no list, or there are more than `maxItems`.
  */
 export function expandForEach(
   spec: Pick<TaskSpec, 'id' | 'forEach' | 'maxItems'>,
-  output: Json,
+  source: ForEachSource,
 ): { readonly items: readonly Json[] } {
   const { forEach } = spec
   if (forEach === undefined) throw new UsageError(`Task ${spec.id} has no forEach.`)
-  let place = `tasks.${forEach.task}.output`
+  const found: Json[] = []
+  const parts = 'items' in source ? source.items : [{ id: forEach.task, output: source.output }]
+  for (const { id, output } of parts) {
+    if (output === undefined) continue
+    if (forEach.outputs === true) found.push(output)
+    else for (const item of listAt(spec.id, id, output, forEach.path)) found.push(item)
+  }
+  if (found.length > spec.maxItems) {
+    const place = `tasks.${forEach.task}.${forEach.outputs === true ? 'outputs' : ['output', ...forEach.path].join('.')}`
+    throw cannotExpand(spec.id, `${place} has ${found.length} items, and maxItems allows ${spec.maxItems}`)
+  }
+  return { items: found }
+}
+
+function listAt(task: string, source: string, output: Json, path: readonly string[]): readonly Json[] {
+  let place = `tasks.${source}.output`
   let value: Json | undefined = output
-  for (const part of forEach.path) {
+  for (const part of path) {
     const inside: Json | undefined = isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined
     place += `.${part}`
-    if (inside === undefined) throw cannotExpand(spec.id, `${place} is missing in the result of task ${forEach.task}`)
+    if (inside === undefined) throw cannotExpand(task, `${place} is missing in the result of task ${source}`)
     value = inside
   }
-  if (!Array.isArray(value)) throw cannotExpand(spec.id, `${place} is ${nameOf(value)}, not a list`)
-  if (value.length > spec.maxItems) {
-    throw cannotExpand(spec.id, `${place} has ${value.length} items, and maxItems allows ${spec.maxItems}`)
-  }
-  return { items: value }
+  if (!Array.isArray(value)) throw cannotExpand(task, `${place} is ${nameOf(value)}, not a list`)
+  return value
 }
 
 /**

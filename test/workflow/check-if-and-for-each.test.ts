@@ -63,8 +63,8 @@ describe('forEach', () => {
   )
 
   it.each([
-    ['tasks.a.result', 'write tasks.X.output or tasks.X.output.path, where X is a task with an output schema'],
-    ['inputs.list', 'write tasks.X.output or tasks.X.output.path, where X is a task with an output schema'],
+    ['tasks.a.result', 'write tasks.X.output, tasks.X.output.path or tasks.X.outputs, where X is a task with an output schema'],
+    ['inputs.list', 'write tasks.X.output, tasks.X.output.path or tasks.X.outputs, where X is a task with an output schema'],
     [
       'tasks.a.output',
       `tasks.a.output is no list in the output schema of task 'a': the schema says that it is of type object, not array`,
@@ -93,15 +93,21 @@ describe('forEach', () => {
     ])
   })
 
-  it('within a forEach comes later', () => {
+  it('may take the lists, or the outputs, of the items of another forEach', () => {
+    const schema = '{ type: object, properties: { x: { type: array } } }'
     expect(
       each(
         'tasks.a.output.parts',
-        '\n  c: { prompt: y, needs: [b], forEach: tasks.b.output.x }\n  d: { prompt: y, needs: [b], forEach: tasks.b.outputs }',
+        `
+  c: { prompt: y, needs: [b], forEach: tasks.b.output.x }
+  d: { prompt: y, needs: [e], forEach: tasks.e.output.x }
+  e: { prompt: y, needs: [a], forEach: tasks.a.output.parts, output: ${schema} }
+  f: { prompt: y, needs: [e], forEach: tasks.e.outputs }
+  g: { prompt: y, needs: [e], forEach: tasks.e.output.z }`,
       ),
     ).toEqual([
-      `6:40 tasks.c.forEach: task 'b' has a forEach itself; a forEach within a forEach comes later`,
-      '7:40 tasks.d.forEach: a forEach over the items of another forEach comes later; write tasks.X.output or tasks.X.output.path, where X is a task with an output schema',
+      `6:40 tasks.c.forEach: task 'b' has no output schema; give it one in which tasks.b.output.x is of type array`,
+      `10:40 tasks.g.forEach: tasks.e.output.z is no list in the output schema of task 'e': the schema has no property 'z'; it has: x`,
     ])
   })
 })

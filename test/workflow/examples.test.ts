@@ -27,7 +27,7 @@ describe('the examples', () => {
     const execute = workflow.tasks.find(({ id }) => id === 'execute')
     const output = plan?.simulate?.['output'] ?? null
     expect(checkOutput(plan?.output ?? {}, output)).toEqual(undefined)
-    const items = execute === undefined ? [] : expandForEach(execute, output).items
+    const items = execute === undefined ? [] : expandForEach(execute, { output }).items
     expect([items.length, workflow.tasks.length - 1 + items.length + (workflow.manager === undefined ? 0 : 1)]).toEqual(
       [4, 9],
     )

@@ -18,7 +18,9 @@ const taskSpec = z.strictObject({
   prompt: z.string(),
   needs: z.array(z.string()),
   if: condition.exactOptional(),
-  forEach: z.strictObject({ task: z.string(), path: z.array(z.string()) }).exactOptional(),
+  forEach: z
+    .strictObject({ task: z.string(), path: z.array(z.string()), outputs: z.literal(true).exactOptional() })
+    .exactOptional(),
   maxItems: z.number(),
   output: jsonObject.exactOptional(),
   backend: z.string(),

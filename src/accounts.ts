@@ -1,6 +1,7 @@
 import { AccountCalls } from './account-calls.ts'
 import { createCodegenBackend, declareCodegenLimits } from './backends/codegen/codegen-backend.ts'
 import type { StandIn } from './backends/codegen/stand-in/stand-in.ts'
+import { isEmbedded, LIVE_CODEGEN_URL, organizationNumber } from './codegen-environment.ts'
 import type { Backend } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
 import { UsageError } from './domain/errors.ts'
@@ -31,7 +32,6 @@ export interface AccountsOptions {
   readonly onCall: (account: string, call: BackendCall) => void
 }
 
-const LIVE_BASE_URL = 'https://api.codegen.com'
 const STAND_IN_BASE_URL = 'http://stand-in.invalid'
 export const DEFAULT_SEED = 1
 
@@ -51,8 +51,7 @@ export class Accounts {
 
   /** True when Codegen is the embedded stand-in: neither a token nor a base URL is set. */
   get embedded(): boolean {
-    const { token, baseUrl } = this.#options.environment
-    return token === undefined && baseUrl === undefined
+    return isEmbedded(this.#options.environment)
   }
 
   /** A backend that {@link open} made. */
@@ -67,7 +66,11 @@ export class Accounts {
     this.#standIn?.addRepositories(names)
   }
 
-  /** Makes a backend unless it is there. Throws UsageError for an unknown id, DataFolderError when the stand-in's file is taken. */
+  /**
+   * Makes a backend unless it is there. The simulated backend and the embedded stand-in are one account for all runs of the
+   * process: seed, speed and limits are those of the run that opens them first. Throws UsageError for an unknown id,
+   * DataFolderError when the stand-in's file is taken.
+   */
   open(id: string, settings: RunSettings): Promise<void> {
     let opening = this.#opening.get(id)
     if (opening === undefined) {
@@ -103,9 +106,10 @@ export class Accounts {
   }
 
   async #simulated(settings: RunSettings): Promise<Backend> {
-    const { createSimulatedBackend } = await import('./backends/simulated/simulated-backend.ts')
+    const { clock } = this.#options
+    const { createSimulatedBackend } = await clock.operation(import('./backends/simulated/simulated-backend.ts'))
     return createSimulatedBackend({
-      clock: this.#options.clock,
+      clock,
       seed: settings.seed ?? DEFAULT_SEED,
       onCall: (call) => this.#called('simulated', call),
       ...(settings.speed === undefined ? {} : { speed: settings.speed }),
@@ -123,7 +127,7 @@ export class Accounts {
     const standIn = this.embedded
     const fetch = this.#options.fetch ?? (standIn ? await this.#standInFetch(settings) : undefined)
     return createCodegenBackend({
-      baseUrl: environment.baseUrl ?? (standIn ? STAND_IN_BASE_URL : LIVE_BASE_URL),
+      baseUrl: environment.baseUrl ?? (standIn ? STAND_IN_BASE_URL : LIVE_CODEGEN_URL),
       token: environment.token ?? 'stand-in',
       clock,
       limiter,
@@ -136,7 +140,7 @@ export class Accounts {
       ...(fetch === undefined ? {} : { fetch }),
       ...(environment.organizationId === undefined
         ? {}
-        : { organizationId: organizationOf(environment.organizationId) }),
+        : { organizationId: organizationNumber(environment.organizationId) }),
     })
   }
 
@@ -144,8 +148,8 @@ export class Accounts {
     const { clock, standInFolder } = this.#options
     // Only who has no account pays for loading a whole server.
     const [{ createStandIn }, { openStandInStore }] = await Promise.all([
-      import('./backends/codegen/stand-in/stand-in.ts'),
-      import('./backends/codegen/stand-in/store-file.ts'),
+      clock.operation(import('./backends/codegen/stand-in/stand-in.ts')),
+      clock.operation(import('./backends/codegen/stand-in/store-file.ts')),
     ])
     const store = await openStandInStore(standInFolder, clock)
     const standIn = createStandIn({
@@ -158,11 +162,6 @@ export class Accounts {
     this.#standIn = standIn
     return standIn.fetch
   }
-}
-
-function organizationOf(text: string): number {
-  if (/^\d{1,15}$/.test(text.trim())) return Number(text)
-  throw new UsageError('CODEGEN_ORG_ID is not the number of an organization. Set it to that number, or to nothing.')
 }
 
 /** What a person's `--limit codegen.X` means for the embedded stand-in, which would otherwise refuse what the flag allows. */

@@ -3,6 +3,7 @@ import { awaitNews } from './actors/await-news.ts'
 import { createAgentRun } from './actors/create-agent-run.ts'
 import { diagnoseFailure } from './actors/diagnose-failure.ts'
 import { promptAgentRun } from './actors/prompt-agent-run.ts'
+import { type EndedLate, readLateEnd } from './actors/read-late-end.ts'
 import { readReport } from './actors/read-report.ts'
 import { reconcileAgentRun } from './actors/reconcile-agent-run.ts'
 import { settleAgentRun } from './actors/settle-agent-run.ts'
@@ -14,6 +15,7 @@ import type { Effect } from './domain/effect.ts'
 import { UsageError } from './domain/errors.ts'
 import { formatKey, MANAGER } from './domain/ids.ts'
 import type { JsonObject } from './domain/json.ts'
+import type { LateEnd } from './domain/late-end.ts'
 import type { Limiter } from './domain/limiter.ts'
 import type { RunOutcome, RunSettings } from './domain/orchestration.ts'
 import type { Workflow } from './domain/workflow.ts'
@@ -23,9 +25,9 @@ import type { Journal } from './host/journal.ts'
 import type { ResultStore } from './host/result-store.ts'
 import { RunHost } from './host/run-host.ts'
 import type { RunPorts } from './host/run-ports.ts'
-import type { GivenUpRun, RunProjection } from './host/run-projection.ts'
+import { type GivenUpRun, holderOfDouble, type RunProjection } from './host/run-projection.ts'
 import type { AgentPolicy } from './machines/agent-context.ts'
-import type { ManagerPolicy } from './machines/manager-machine.ts'
+import type { ManagerPolicy } from './machines/manager-context.ts'
 import { mainState } from './machines/public-state.ts'
 import type { PauseReason } from './machines/supervisor-machine.ts'
 import { RunEnvironment } from './run-environment.ts'
@@ -71,7 +73,7 @@ export class CarriedRun {
   constructor(options: CarriedRunOptions) {
     this.#options = options
     const host = () => this.host
-    this.environment = new RunEnvironment({ ...options, host })
+    this.environment = new RunEnvironment({ ...options, host, onDouble: (double) => this.#watchGivenUp(double) })
     this.host = new RunHost({ ...options, ports: this.#ports() })
     options.shared.declare(options.run, options.workflow, options.settings)
   }
@@ -150,11 +152,27 @@ export class CarriedRun {
     if (host.ended || host.closed) return
     const { run, givenUp } = this.#options
     const caps = environment.caps(task).filter((name) => !name.startsWith('run:'))
-    const abandoned = { key: { run, task, attempt }, backend: environment.backendOf(task), caps, ref, intentAt }
-    givenUp.watch(abandoned, (key, status) => {
-      const late = `Attempt ${key.attempt} had been given up; its agent run: ${status}`
-      if (!host.ended) host.note(key.task, key.attempt, { lateEnd: { holder: formatKey(key), status }, late })
-    })
+    const graceMs = environment.graceMs(task)
+    const abandoned = {
+      key: { run, task, attempt },
+      backend: environment.backendOf(task),
+      caps,
+      ref,
+      intentAt,
+      graceMs,
+    }
+    givenUp.watch(abandoned, (ended, signal) => this.#tellLateEnd(ended, signal))
+  }
+
+  async #tellLateEnd(ended: EndedLate, signal: AbortSignal): Promise<void> {
+    const { host, environment } = this
+    const { run, task, attempt } = ended.key
+    const holder = holderOfDouble(run, { task, attempt, ref: ended.ref })
+    const isDouble = host.projection.givenUp.has(holder)
+    const end = isDouble ? endOfDouble(holder, ended) : await readLateEnd(environment)(ended, signal)
+    // It may have been let go, or have ended, while the report was read.
+    if (signal.aborted || host.ended || host.closed) return
+    host.note(task, attempt, { lateEnd: end as unknown as JsonObject, late: sayLateEnd(attempt, end) })
   }
 
   #isQuiet(): boolean {
@@ -233,4 +251,23 @@ export class CarriedRun {
     const { workflow, seed } = this.#options
     return { ...MANAGER_RETRY, timeoutMs: workflow.manager?.timeoutMs ?? 600_000, seed }
   }
+}
+
+/** A second agent run of an attempt may have done the same work again: nothing of it is used. */
+function endOfDouble(holder: string, { ref, state }: EndedLate): LateEnd {
+  const url = state?.url ?? ref?.url
+  const status = state?.rawStatus ?? state?.status ?? 'gone'
+  return {
+    holder,
+    status,
+    ...(url === undefined ? {} : { url }),
+    usable: false,
+    reason: 'the older one of two is used',
+  }
+}
+
+function sayLateEnd(attempt: number, { status, url, usable, reason }: LateEnd): string {
+  const where = url === undefined ? '' : ` at ${url}`
+  const use = usable ? 'its result may be adopted' : reason
+  return `Attempt ${attempt} ended after it was given up: ${status}${where}; ${use}`
 }

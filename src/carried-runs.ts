@@ -1,4 +1,5 @@
 import type { AccountBlocks } from './account-blocks.ts'
+import { AccountTroubles } from './account-troubles.ts'
 import { type Accounts, DEFAULT_SEED } from './accounts.ts'
 import type { FolderReader } from './data-folder-reader.ts'
 import type { Failure } from './domain/backend.ts'
@@ -8,7 +9,7 @@ import { createRunId } from './domain/ids.ts'
 import type { JsonObject } from './domain/json.ts'
 import type { Limiter } from './domain/limiter.ts'
 import type { RunSettings, StartKey } from './domain/orchestration.ts'
-import type { RunRecord } from './domain/record.ts'
+import type { JournalRecord, RunRecord } from './domain/record.ts'
 import type { Workflow } from './domain/workflow.ts'
 import { EndedRuns } from './ended-runs.ts'
 import { GivenUpRuns } from './given-up-runs.ts'
@@ -16,6 +17,7 @@ import type { DataFolder } from './host/data-folder.ts'
 import type { RunHost } from './host/run-host.ts'
 import type { RunIndex } from './host/run-index.ts'
 import type { Inspectors } from './inspectors.ts'
+import type { Circuits } from './limits/circuits.ts'
 import { isFinalState } from './machines/public-state.ts'
 import { createRegistry, type RunFacts } from './registry.ts'
 import { type RunDefinition, writeDefinition } from './run-files.ts'
@@ -33,6 +35,7 @@ export interface CarriedRunsOptions {
   readonly reader: FolderReader
   readonly accounts: Accounts
   readonly blocks: AccountBlocks
+  readonly circuits: Circuits
   readonly inspectors: Inspectors
   /** No effect starts before this resolves. */
   readonly gate: Promise<void>
@@ -54,6 +57,7 @@ export class CarriedRuns {
   readonly #registry = createRegistry()
   readonly #shared: SharedLimits
   readonly #givenUp: GivenUpRuns
+  readonly #troubles: AccountTroubles
   readonly #keepers = new Map<string, RunKeeper>()
   /** Restores under way: a run is never carried twice. */
   readonly #restoring = new Map<string, Promise<boolean>>()
@@ -66,6 +70,8 @@ export class CarriedRuns {
     this.#options = options
     this.#shared = new SharedLimits(options.limiter)
     this.#givenUp = new GivenUpRuns(options.limiter, options.clock)
+    const accountOf = (backend: string) => options.accounts.get(backend).account
+    this.#troubles = new AccountTroubles({ circuits: options.circuits, hosts: () => this.hosts(), accountOf })
     this.ended = new EndedRuns((run) => this.#registry.trigger.dropped({ run }))
   }
 
@@ -105,7 +111,7 @@ export class CarriedRuns {
       const definition: RunDefinition = key === undefined ? made : { ...made, key }
       try {
         await writeDefinition(path, definition, clock)
-        this.#refuseWhenClosed()
+        this.refuseWhenClosed()
         await this.#beginKeeper(await RunKeeper.begin(this.#keeperOptions(run, path), definition), run)
       } catch (error) {
         await this.#undo(run, error)
@@ -113,6 +119,11 @@ export class CarriedRuns {
       }
       return run
     })
+  }
+
+  /** A person wants a task to be tried again: its account is tried now, in whatever trouble it is. */
+  tryAccountOf(keeper: RunKeeper, task: string): void {
+    this.#troubles.tryNow([accountOf(keeper, task)])
   }
 
   /** Carries a run that its folder tells of, unless it has ended. Throws NotFoundError. */
@@ -149,7 +160,7 @@ export class CarriedRuns {
 
   /** Nothing is begun once the closing has, and the closing waits for what was begun before. */
   async #work<T>(begin: () => Promise<T>): Promise<T> {
-    this.#refuseWhenClosed()
+    this.refuseWhenClosed()
     const work = begin()
     this.#underWay.add(work)
     try {
@@ -159,7 +170,8 @@ export class CarriedRuns {
     }
   }
 
-  #refuseWhenClosed(): void {
+  /** Throws DataFolderError once the closing has begun. */
+  refuseWhenClosed(): void {
     if (!this.#closed) return
     const { path } = this.#options.folder
     throw new DataFolderError('failed', path, `The data folder ${path} was let go: nothing is begun in it any more.`)
@@ -171,6 +183,7 @@ export class CarriedRuns {
     this.#options.inspectors.attach(keeper.carried.host)
     await keeper.begin({ name: workflow.name, inputs, settings: settings as JsonObject, standIn })
     this.#options.blocks.pauseIfBlocked(keeper.carried.host)
+    this.#troubles.tellBegun(keeper.carried.host)
   }
 
   /** Whoever asked was told that it failed: the run must not turn up at the next start, when its key may have started another. */
@@ -202,7 +215,7 @@ export class CarriedRuns {
     const definition = withSettings(stored.definition, settings)
     if (definition !== stored.definition) await writeDefinition(path, definition, clock)
     await this.#openBackends(definition.workflow, definition.settings)
-    this.#refuseWhenClosed()
+    this.refuseWhenClosed()
     const keeper = RunKeeper.restore(this.#keeperOptions(run, path), { ...stored, definition })
     this.#registry.trigger.restored({ facts: stored.facts })
     this.#keepers.set(run, keeper)
@@ -239,8 +252,11 @@ export class CarriedRuns {
       gate,
       backend: (id: string) => accounts.get(id),
       onBlocked: (account: string, failure: Failure) => blocks.block(account, failure, this.hosts()),
-      onOpened: (opened: readonly string[]) => blocks.open(opened),
-      onRecords: (records) => this.#committed(run, records),
+      onOpened: (opened: readonly string[]) => {
+        blocks.open(opened)
+        this.#troubles.tryNow(opened)
+      },
+      onRecords: (records, journaled) => this.#committed(run, records, journaled),
       onEnded: () => this.#retire(run),
       onMeasured: (records, ms) => this.#options.onMeasured(run, records, ms),
       facts: () => this.facts(run),
@@ -248,8 +264,8 @@ export class CarriedRuns {
     }
   }
 
-  #committed(run: string, records: readonly RunRecord[]): void {
-    this.#registry.trigger.committed({ run, records })
+  #committed(run: string, records: readonly RunRecord[], journaled: readonly JournalRecord[]): void {
+    this.#registry.trigger.committed({ run, records: journaled })
     const facts = this.facts(run)
     const keeper = this.#keepers.get(run)
     const moved = records.some((record) => record.type === 'run' || record.actor.kind === 'supervisor')
@@ -257,6 +273,7 @@ export class CarriedRuns {
       this.#options.index.put(rowOf(facts, keeper.definition))
     }
     this.#options.onRecords(run, records)
+    if (keeper !== undefined) this.#troubles.saw(records, (task) => accountOf(keeper, task))
   }
 
   /** All of the run is durable, and told: its actors, its graph and its files are let go. */
@@ -275,6 +292,10 @@ export class CarriedRuns {
     const tasks = Math.max(workflow.tasks.length, this.facts(run)?.tasks.size ?? 0)
     this.ended.keep(run, { workflow, outcome, tasks })
   }
+}
+
+function accountOf({ carried }: RunKeeper, task: string): string {
+  return carried.environment.backendOf(task).account
 }
 
 /** The definition with what a `resume` replaces. */

@@ -42,11 +42,14 @@ export class CommandedRuns {
     const state = stateOfTask(workflow, facts, task)
     if (state === undefined) throw new NotFoundError(`Task ${task} of ${run}`, `'troupe show ${run}' lists its tasks.`)
     if (keeper === undefined) throw new CommandRefusedError(`${run} ${task}`, command.type, state, [])
-    return keeper.commandTask(task, command, by)
+    const reply = await keeper.commandTask(task, command, by)
+    if (command.type === 'retry') this.#runs.tryAccountOf(keeper, task)
+    return reply
   }
 
-  /** The run, restored if it is not carried yet; undefined once it has ended. Throws NotFoundError. */
+  /** The run, restored if it is not carried yet; undefined once it has ended. Throws NotFoundError, and DataFolderError after the closing. */
   async #carried(run: string): Promise<RunKeeper | undefined> {
+    this.#runs.refuseWhenClosed()
     if (this.#runs.get(run) === undefined && !(await this.#runs.restore(run, false))) return undefined
     const keeper = this.#runs.get(run)
     if (keeper === undefined && this.#runs.ended.get(run) === undefined) throw unknownRun(run)

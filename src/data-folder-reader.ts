@@ -89,7 +89,7 @@ export class FolderReader implements DataFolderReader {
       const whole = text ? (JSON.parse(text) as Pick<TaskResult, 'result' | 'output'>) : settled
       return {
         task,
-        attempt: settled.attempt,
+        attempt: settled.adopted ?? settled.attempt,
         status: settled.status,
         result: whole.result ?? settled.reason ?? '',
         ...(whole.output === undefined ? {} : { output: whole.output }),

@@ -1,10 +1,15 @@
 import { setMaxListeners } from 'node:events'
-import type { AgentRunRef, Backend } from './domain/backend.ts'
+import type { EndedLate } from './actors/read-late-end.ts'
+import type { AgentRunRef, AgentRunState, Backend } from './domain/backend.ts'
 import { type Clock, sleep } from './domain/clock.ts'
 import { type AttemptKey, formatKey } from './domain/ids.ts'
 import type { Limiter } from './domain/limiter.ts'
 
 const READ_AGAIN_MS = 30_000
+/** How often in a row an agent run must be unknown to its backend before that is believed: one 404 may be stale. */
+const GONE_READS = 3
+
+const NOBODY_ASKS = new Error('Nobody asks how it ends any more')
 
 /** An agent run that nobody waits for any more but that may still go on. */
 export interface AbandonedRun {
@@ -15,13 +20,20 @@ export interface AbandonedRun {
   readonly ref?: AgentRunRef | undefined
   /** Without a ref: when its create may have left, so that it can be looked for. */
   readonly intentAt?: number | undefined
+  /** How long after that it may still appear, ms. */
+  readonly graceMs: number
 }
+
+/** Told how an agent run ended; the signal says that nobody wants to know any more. */
+export type TellEnd = (end: EndedLate, signal: AbortSignal) => Promise<void>
 
 /** The abandoned agent runs of one run of ours. */
 interface Watches {
   readonly stop: AbortController
+  /** Ends what is still being told: the run itself has ended. */
+  readonly hush: AbortController
   /** Told how one ended; nobody once the run itself has ended. */
-  tell: ((key: AttemptKey, status: string) => void) | undefined
+  tell: TellEnd | undefined
   count: number
 }
 
@@ -48,18 +60,19 @@ export class GivenUpRuns {
   }
 
   /** Watches until the agent run ends, then calls `tell`, unless its run has ended or was let go before. */
-  watch(abandoned: AbandonedRun, tell: Watches['tell']): void {
+  watch(abandoned: AbandonedRun, tell: TellEnd): void {
     const { run } = abandoned.key
     const watches = this.#watchesOf(run)
     watches.tell = tell
     watches.count++
-    const holder = `${formatKey(abandoned.key)}#given-up`
+    const holder = `${formatKey(abandoned.key)}#${abandoned.ref?.id ?? 'given-up'}`
     this.#limiter.adopt(holder, abandoned.caps)
     this.#follow(abandoned, watches.stop.signal)
-      .then((status) => watches.tell?.(abandoned.key, status))
+      // What it held is free when it has ended, however long it takes to read what it left.
+      .finally(() => this.#limiter.release(holder))
+      .then((end) => watches.tell?.(end, watches.hush.signal))
       .catch(() => {})
       .finally(() => {
-        this.#limiter.release(holder)
         watches.count--
         if (watches.count === 0 && this.#byRun.get(run) === watches) this.#byRun.delete(run)
       })
@@ -68,12 +81,16 @@ export class GivenUpRuns {
   /** The run has ended: its agents are watched on, but it is told nothing any more. */
   ended(run: string): void {
     const watches = this.#byRun.get(run)
-    if (watches !== undefined) watches.tell = undefined
+    if (watches === undefined) return
+    watches.tell = undefined
+    watches.hush.abort(NOBODY_ASKS)
   }
 
   /** Watches nothing of the run any more. */
   stop(run: string): void {
-    this.#byRun.get(run)?.stop.abort()
+    const watches = this.#byRun.get(run)
+    watches?.stop.abort(NOBODY_ASKS)
+    watches?.hush.abort(NOBODY_ASKS)
     this.#byRun.delete(run)
   }
 
@@ -84,56 +101,86 @@ export class GivenUpRuns {
   #watchesOf(run: string): Watches {
     let watches = this.#byRun.get(run)
     if (watches === undefined) {
-      watches = { stop: new AbortController(), tell: undefined, count: 0 }
-      // Everyone who is watched listens to it.
-      setMaxListeners(0, watches.stop.signal)
+      watches = { stop: new AbortController(), hush: new AbortController(), tell: undefined, count: 0 }
+      // Everyone who is watched listens to them.
+      setMaxListeners(0, watches.stop.signal, watches.hush.signal)
       this.#byRun.set(run, watches)
     }
     return watches
   }
 
-  async #follow({ key, backend, ref, intentAt }: AbandonedRun, signal: AbortSignal): Promise<string> {
-    const known = ref ?? (await this.#find(backend, key, intentAt ?? 0, signal))
-    return known === undefined ? 'none was ever created' : this.#untilEnded(backend, known, signal)
+  async #follow(abandoned: AbandonedRun, signal: AbortSignal): Promise<EndedLate> {
+    const { key, backend } = abandoned
+    const ref = abandoned.ref ?? (await this.#find(abandoned, signal))
+    return ref === undefined ? { key } : { key, ref, state: await this.#untilEnded(backend, ref, signal) }
   }
 
   /** A create in doubt that nobody waits for: looked for until the backend says for certain that there is none. */
-  async #find(backend: Backend, key: AttemptKey, since: number, signal: AbortSignal): Promise<AgentRunRef | undefined> {
+  async #find(abandoned: AbandonedRun, signal: AbortSignal): Promise<AgentRunRef | undefined> {
+    const { key, backend, intentAt = 0, graceMs } = abandoned
     for (;;) {
-      const found = await backend.find(key, since, signal).catch(() => undefined)
+      const isLate = this.#clock.now() >= intentAt + graceMs
+      const found = await backend.find(key, intentAt, signal).catch(() => undefined)
       if (found?.kind === 'found') return found.ref
-      if (found?.kind === 'absent') return undefined
+      if (found?.kind === 'absent' && isLate) return undefined
       await sleep(this.#clock, READ_AGAIN_MS, signal)
     }
   }
 
-  async #untilEnded(backend: Backend, ref: AgentRunRef, signal: AbortSignal): Promise<string> {
-    let wake = () => {}
+  async #untilEnded(backend: Backend, ref: AgentRunRef, signal: AbortSignal): Promise<AgentRunState> {
+    const hints = new Hints(this.#clock)
     const follow = new AbortController()
     const onStop = () => {
       follow.abort(signal.reason)
-      wake()
+      hints.give()
     }
     signal.addEventListener('abort', onStop, { once: true })
-    backend.follow(ref, () => wake(), follow.signal).catch(() => {})
+    backend.follow(ref, () => hints.give(), follow.signal).catch(() => {})
     try {
-      for (;;) {
-        await new Promise<void>((resolve) => {
-          const timer = this.#clock.setTimeout(resolve, READ_AGAIN_MS)
-          wake = () => {
-            this.#clock.clearTimeout(timer)
-            resolve()
-          }
-        })
+      for (let gone = 0; ; ) {
+        await hints.next()
         signal.throwIfAborted()
         const state = await backend.read(ref, signal).catch(() => undefined)
-        if (state !== undefined && state.status !== 'active' && state.status !== 'paused') {
-          return state.rawStatus ?? state.status
-        }
+        gone = state?.status === 'gone' ? gone + 1 : 0
+        if (state !== undefined && hasEnded(state, gone)) return state
+        if (gone > 0) await sleep(this.#clock, READ_AGAIN_MS, signal)
       }
     } finally {
       follow.abort()
       signal.removeEventListener('abort', onStop)
     }
+  }
+}
+
+function hasEnded({ status }: AgentRunState, gone: number): boolean {
+  return status === 'gone' ? gone >= GONE_READS : status !== 'active' && status !== 'paused'
+}
+
+/** Hints that it is time to read. One that nobody waits for yet counts too; without any it is time now and then. */
+class Hints {
+  readonly #clock: Clock
+  #given = false
+  #wake = () => {}
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  give(): void {
+    this.#given = true
+    this.#wake()
+  }
+
+  async next(): Promise<void> {
+    if (!this.#given) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#clock.setTimeout(resolve, READ_AGAIN_MS)
+        this.#wake = () => {
+          this.#clock.clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    this.#given = false
   }
 }

@@ -1,6 +1,7 @@
 import { type ControlServer, createControlServer } from './api/control-server.ts'
 import type { RunAdmission } from './api/run-admission.ts'
 import { createRunViews, type RunViews } from './api/run-views.ts'
+import { readCodegenEnvironment } from './codegen-environment.ts'
 import { openDataFolderReader } from './data-folder-reader.ts'
 import type { Orchestrator } from './domain/orchestration.ts'
 import { realClock } from './host/clock.ts'
@@ -42,7 +43,7 @@ export async function holdFolder(dataDir: string, options: HoldOptions): Promise
     const orchestrator = await createLocalOrchestrator({
       dataDir,
       clock: realClock,
-      environment: { ...environmentOf(options.env), ...(options.webhook && { webhook: options.webhook }) },
+      environment: { ...readCodegenEnvironment(options.env), ...(options.webhook && { webhook: options.webhook }) },
       intents: options.intents,
       lock,
       onClosing: () => control.refuse(),
@@ -62,14 +63,4 @@ export async function holdFolder(dataDir: string, options: HoldOptions): Promise
 async function letGo(control: ControlServer, lock: FolderLock): Promise<void> {
   control.farewell()
   await lock.release()
-}
-
-/** An empty variable counts as none. */
-function environmentOf(env: Readonly<Record<string, string | undefined>>) {
-  const { CODEGEN_API_TOKEN: token, CODEGEN_ORG_ID: organizationId, CODEGEN_API_BASE_URL: baseUrl } = env
-  return {
-    ...(token ? { token } : {}),
-    ...(organizationId ? { organizationId } : {}),
-    ...(baseUrl ? { baseUrl } : {}),
-  }
 }

@@ -9,7 +9,8 @@ import { buildRunView, countWaiting } from './run-view.ts'
 export class LiveViews {
   readonly #runs: CarriedRuns
   readonly #limiter: Limiter
-  readonly #built = new WeakMap<RunFacts, RunView>()
+  /** Each with how many signs of life had been seen by then. */
+  readonly #built = new WeakMap<RunFacts, { readonly view: RunView; readonly signs: number | undefined }>()
 
   constructor(runs: CarriedRuns, limiter: Limiter) {
     this.#runs = runs
@@ -21,12 +22,15 @@ export class LiveViews {
     const facts = this.#runs.facts(run)
     const workflow = this.#runs.workflow(run)
     if (facts === undefined || workflow === undefined) return undefined
+    const signs = this.#runs.get(run)?.carried.environment.signs
     const built = this.#built.get(facts)
-    if (built?.seq === facts.seq && !waitsForSlots(facts)) return built
+    const isSame = built !== undefined && built.view.seq === facts.seq && built.signs === signs?.seen
+    if (isSame && !waitsForSlots(facts)) return built.view
     const view = buildRunView(workflow, facts, {
       waiting: (task, attempt) => this.#limiter.waiting(formatKey({ run, task, attempt })),
+      lastSign: (task, attempt) => signs?.last(task, attempt),
     })
-    this.#built.set(facts, view)
+    this.#built.set(facts, { view, signs: signs?.seen })
     return view
   }
 

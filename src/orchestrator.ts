@@ -10,7 +10,7 @@ import { NotFoundError, UsageError } from './domain/errors.ts'
 import type { Inspection } from './domain/inspection.ts'
 import type { JsonObject } from './domain/json.ts'
 import type { Limiter } from './domain/limiter.ts'
-import type { FolderHealth, Measure, RunCensus } from './domain/measure.ts'
+import type { BackendCall, FolderHealth, Measure, RunCensus } from './domain/measure.ts'
 import type { Orchestrator, RunOutcome, RunSettings, StartKey } from './domain/orchestration.ts'
 import type { RunRecord } from './domain/record.ts'
 import type { RunSummary, RunView, TaskResult } from './domain/views.ts'
@@ -22,6 +22,7 @@ import { type DataFolder, openDataFolder } from './host/data-folder.ts'
 import { openRunIndex, type RunIndex, summaryOfRow } from './host/run-index.ts'
 import { tellAll } from './host/tell-all.ts'
 import { Inspectors } from './inspectors.ts'
+import { Circuits } from './limits/circuits.ts'
 import { openLimitNotebook } from './limits/limit-notebook.ts'
 import { createLimiter } from './limits/limiter.ts'
 import { LiveViews } from './live-views.ts'
@@ -60,7 +61,9 @@ const CHECKPOINTS_AT_ONCE = 4
 export async function createLocalOrchestrator(options: OrchestratorOptions): Promise<Orchestrator> {
   const clock = options.clock ?? realClock
   const folder = await openDataFolder(options.dataDir, { clock })
-  const limiter = createLimiter({ clock, notebook: await openLimitNotebook(folder.limitsFolder, clock) })
+  const notebook = await openLimitNotebook(folder.limitsFolder, clock)
+  const circuits = new Circuits({ clock, notebook })
+  const limiter = createLimiter({ clock, notebook, circuits })
   const reader = openReader(folder, clock)
   const index = await openRunIndex({
     folder: folder.path,
@@ -68,12 +71,13 @@ export async function createLocalOrchestrator(options: OrchestratorOptions): Pro
     runIds: await folder.listRunIds(),
     rebuild: (runs) => reader.rows(runs),
   })
-  return new LocalOrchestrator({ ...options, clock, folder, limiter, index, reader })
+  return new LocalOrchestrator({ ...options, clock, folder, circuits, limiter, index, reader })
 }
 
 interface Parts extends OrchestratorOptions {
   readonly clock: Clock
   readonly folder: DataFolder
+  readonly circuits: Circuits
   readonly limiter: Limiter
   readonly index: RunIndex
   readonly reader: FolderReader
@@ -104,8 +108,7 @@ class LocalOrchestrator implements Orchestrator {
       limiter,
       environment: parts.environment ?? {},
       standInFolder: folder.standInFolder,
-      onCall: (account, { operation, outcome, ms }) =>
-        this.#measured({ type: 'call', account, operation, outcome, ms }),
+      onCall: (account, call) => this.#called(account, call),
       ...(fetch === undefined ? {} : { fetch }),
     })
     this.#inspectors = new Inspectors(() => this.#runs.hosts())
@@ -296,6 +299,12 @@ class LocalOrchestrator implements Orchestrator {
     } catch (error) {
       return error instanceof Error ? error.message : String(error)
     }
+  }
+
+  #called(account: string, call: BackendCall): void {
+    this.#parts.circuits.called(account, call)
+    const { operation, outcome, ms } = call
+    this.#measured({ type: 'call', account, operation, outcome, ms })
   }
 
   #measured(measure: Measure): void {

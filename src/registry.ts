@@ -1,47 +1,18 @@
 import { createStore } from '@xstate/store'
-import type { AgentRunRef, Failure } from './domain/backend.ts'
 import { MANAGER } from './domain/ids.ts'
 import type { JsonObject } from './domain/json.ts'
-import type { WaitingFor } from './domain/limiter.ts'
-import type { RunRecord } from './domain/record.ts'
-import type { PullRequest } from './domain/report.ts'
+import type { JournalRecord } from './domain/record.ts'
 import type { RunSummary } from './domain/views.ts'
 import { isFinalState } from './machines/public-state.ts'
-
-/** What the records tell of one attempt. */
-export interface AttemptFacts {
-  readonly attempt: number
-  readonly startedAt: string
-  state: string
-  url: string | undefined
-  endedAt: string | undefined
-  failure: TaskFacts['failure']
-}
-
-/** What the records tell of one task. Mutable: the registry is the only writer, and a copy a record would be quadratic. */
-export interface TaskFacts {
-  readonly task: string
-  state: string
-  since: string
-  attempt: number
-  startedAt: string
-  readonly attempts: AttemptFacts[]
-  url: string | undefined
-  pullRequests: readonly PullRequest[] | undefined
-  endedAt: string | undefined
-  waitingFor: WaitingFor | undefined
-  failure: Pick<Failure, 'kind' | 'message'> | undefined
-  reason: string | undefined
-  note: string | undefined
-  until: string | undefined
-  progress: number | string | undefined
-}
+import { foldProgress, foldTransition, newTask, type TaskFacts } from './task-facts.ts'
 
 /** What the records tell of one run. */
 export interface RunFacts {
   readonly run: string
   name: string
   status: string
+  /** Since when it is in its status; absent in what earlier versions kept. */
+  since?: string
   standIn: boolean
   startedAt: string
   endedAt?: string
@@ -77,7 +48,7 @@ export function emptyFacts(run: string): RunFacts {
 }
 
 /** Adds one record to a run's facts. O(1). */
-export function foldRecord(facts: RunFacts, record: RunRecord): void {
+export function foldRecord(facts: RunFacts, record: JournalRecord): void {
   facts.seq = record.seq
   const data = record.data ?? {}
   switch (record.type) {
@@ -105,22 +76,23 @@ export function foldRecord(facts: RunFacts, record: RunRecord): void {
       if (facts.alerts.length > ALERTS) facts.alerts.shift()
       return
     case 'progress':
-      foldProgress(facts.tasks.get(record.actor.id), data)
+      foldProgress(facts.tasks.get(record.actor.id), record, data)
       return
     default:
       return
   }
 }
 
-function foldSupervisor(facts: RunFacts, record: RunRecord, data: JsonObject): void {
+function foldSupervisor(facts: RunFacts, record: JournalRecord, data: JsonObject): void {
   facts.status = record.to ?? facts.status
+  facts.since = record.at
   const reason = data['reason'] as { message?: string } | undefined
   if (reason?.message === undefined) delete facts.reason
   else facts.reason = reason.message
   if (isFinalState(facts.status)) facts.endedAt = record.at
 }
 
-function foldTask(facts: RunFacts, record: RunRecord, data: JsonObject): void {
+function foldTask(facts: RunFacts, record: JournalRecord, data: JsonObject): void {
   const { id } = record.actor
   const state = record.to ?? ''
   let task = facts.tasks.get(id)
@@ -131,71 +103,7 @@ function foldTask(facts: RunFacts, record: RunRecord, data: JsonObject): void {
     count(facts, task.state, -1)
   }
   if (id !== MANAGER) count(facts, state, 1)
-  foldAttempt(task, record, state, data)
-  task.state = state
-  task.since = record.at
-  task.waitingFor = undefined
-  task.until = undefined
-  task.progress = undefined
-  task.reason = typeof data['reason'] === 'string' ? data['reason'] : undefined
-  task.note = typeof data['note'] === 'string' ? data['note'] : undefined
-  const failure = data['failure'] as TaskFacts['failure']
-  if (failure !== undefined) task.failure = { kind: failure.kind, message: failure.message }
-  else if (state === 'completed') task.failure = undefined
-  const outcome = data['outcome'] as { pullRequests?: readonly PullRequest[] } | undefined
-  if (outcome?.pullRequests !== undefined && outcome.pullRequests.length > 0) task.pullRequests = outcome.pullRequests
-  task.endedAt = isFinalState(state) ? record.at : undefined
-}
-
-/** Every field from the start: objects of one shape cost half. */
-function newTask(task: string, state: string, at: string): TaskFacts {
-  return {
-    task,
-    state,
-    since: at,
-    attempt: 0,
-    startedAt: at,
-    attempts: [],
-    url: undefined,
-    pullRequests: undefined,
-    endedAt: undefined,
-    waitingFor: undefined,
-    failure: undefined,
-    reason: undefined,
-    note: undefined,
-    until: undefined,
-    progress: undefined,
-  }
-}
-
-function foldAttempt(task: TaskFacts, record: RunRecord, state: string, data: JsonObject): void {
-  const attempt = record.attempt ?? 1
-  let facts = task.attempts.at(-1)
-  if (facts === undefined || attempt !== task.attempt) {
-    task.attempt = attempt
-    task.url = undefined
-    facts = { attempt, startedAt: record.at, state, url: undefined, endedAt: undefined, failure: undefined }
-    task.attempts.push(facts)
-  }
-  facts.state = state
-  const url = (data['ref'] as AgentRunRef | undefined)?.url
-  if (url !== undefined) {
-    task.url = url
-    facts.url = url
-  }
-  const failure = data['failure'] as TaskFacts['failure']
-  if (failure !== undefined) facts.failure = { kind: failure.kind, message: failure.message }
-  const ended = isFinalState(state) || state === 'recovering' || state === 'retrying' || state === 'escalated'
-  if (ended) facts.endedAt ??= record.at
-}
-
-function foldProgress(task: TaskFacts | undefined, data: JsonObject): void {
-  if (task === undefined) return
-  if (data['waitingFor'] !== undefined) task.waitingFor = data['waitingFor'] as unknown as WaitingFor
-  if (typeof data['note'] === 'string') task.note = data['note']
-  if (typeof data['until'] === 'string') task.until = data['until']
-  const progress = data['progress']
-  if (typeof progress === 'number' || typeof progress === 'string') task.progress = progress
+  foldTransition(task, record, data)
 }
 
 function count(facts: RunFacts, state: string, by: number): void {
@@ -257,7 +165,7 @@ export function createRegistry() {
         context.runs.set(event.facts.run, event.facts)
         return { ...context, version: context.version + 1 }
       },
-      committed: (context, event: { run: string; records: readonly RunRecord[] }) => {
+      committed: (context, event: { run: string; records: readonly JournalRecord[] }) => {
         let facts = context.runs.get(event.run)
         if (facts === undefined) {
           facts = emptyFacts(event.run)

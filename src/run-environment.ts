@@ -1,5 +1,5 @@
 import type { RunContext } from './actors/run-context.ts'
-import type { AgentOrder, Backend, Failure } from './domain/backend.ts'
+import type { AgentOrder, AgentRunRef, Backend, Failure } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
 import { BackendError } from './domain/errors.ts'
 import { formatKey, MANAGER } from './domain/ids.ts'
@@ -9,7 +9,9 @@ import type { RunSettings } from './domain/orchestration.ts'
 import type { TaskSpec } from './domain/workflow.ts'
 import type { ResultStore } from './host/result-store.ts'
 import type { RunHost } from './host/run-host.ts'
+import { type GivenUpRun, holderOfDouble } from './host/run-projection.ts'
 import type { NewsOutput, PromptInput } from './machines/effects.ts'
+import { SignsOfLife } from './signs-of-life.ts'
 import { TaskOutcomes } from './task-outcomes.ts'
 import { buildPrompt, quote } from './workflow/build-prompt.ts'
 import { checkOutput } from './workflow/output-schema.ts'
@@ -28,6 +30,8 @@ export interface RunEnvironmentOptions {
   readonly results: ResultStore
   readonly backend: (id: string) => Backend
   readonly onBlocked: (account: string, failure: Failure) => void
+  /** A second agent run of an attempt is to be watched until it ends. */
+  readonly onDouble: (double: GivenUpRun) => void
 }
 
 const NOT_TO_RUN = { kind: 'refused', retryable: false, certain: true } as const
@@ -52,6 +56,7 @@ export class RunEnvironment implements RunContext {
   readonly limiter: Limiter
   readonly seed: number
   readonly outcomes: TaskOutcomes
+  readonly signs = new SignsOfLife()
   readonly #options: RunEnvironmentOptions
   /** Attempts that may have been created although no record says so: task/attempt -> since when. */
   readonly #searched = new Map<string, number>()
@@ -97,7 +102,7 @@ export class RunEnvironment implements RunContext {
       account: backend.account,
       buckets: backend.createBuckets,
       priority: task === MANAGER ? 'high' : this.spec(task).priority,
-      remaining: task === MANAGER ? Number.MAX_SAFE_INTEGER : this.#host.progress.graph.remaining(task),
+      remaining: task === MANAGER ? Number.MAX_SAFE_INTEGER : this.#host.progress.remaining(task),
     }
   }
 
@@ -145,7 +150,7 @@ export class RunEnvironment implements RunContext {
 
   async order(task: string, attempt: number, extras: { failure?: Failure; prompt?: string }): Promise<AgentOrder> {
     const key = { run: this.run, task, attempt }
-    if (task === MANAGER) return this.#managerOrder(key)
+    if (task === MANAGER) return this.#managerOrder(key, extras.failure)
     const spec = this.spec(task)
     if (spec.forEach !== undefined && !task.endsWith(']'))
       throw new BackendError(`The items of ${task} cannot be made: complete, skip or fail it`, NOT_TO_RUN)
@@ -223,6 +228,11 @@ export class RunEnvironment implements RunContext {
     return 'file' in stored ? stored.file : ''
   }
 
+  signOfLife(task: string, attempt: number, at: number | undefined): void {
+    if (at === undefined) this.signs.forget(task, attempt)
+    else this.signs.saw(task, attempt, at)
+  }
+
   progress(task: string, attempt: number, data: JsonObject): void {
     if (!this.#host.ended) this.#host.note(task, attempt, data)
   }
@@ -231,8 +241,13 @@ export class RunEnvironment implements RunContext {
     if (!this.#host.ended) this.#host.alert(code, message, task)
   }
 
-  reportDouble(task: string, attempt: number, ref: { readonly url?: string; readonly id: string }): void {
+  reportDouble(task: string, attempt: number, ref: AgentRunRef): void {
+    const double = { task, attempt, ref }
     const where = ref.url ?? ref.id
+    // It may have been found before, by a search that a restart repeats.
+    if (this.#host.ended || this.#host.projection.givenUp.has(holderOfDouble(this.run, double))) return
+    this.progress(task, attempt, { double: double as unknown as JsonObject })
+    this.#options.onDouble(double)
     this.alert(
       'double',
       `${task}: a second agent run bears the mark of attempt ${attempt}: ${where}. The older one is used.`,
@@ -262,7 +277,7 @@ export class RunEnvironment implements RunContext {
     return turns === undefined || Number(context?.['turn'] ?? 1) < turns + raised
   }
 
-  async #managerOrder(key: AgentOrder['key']): Promise<AgentOrder> {
+  async #managerOrder(key: AgentOrder['key'], failure: Failure | undefined): Promise<AgentOrder> {
     const spec = this.#host.workflow.manager
     const tasks = this.#host.workflow.tasks
       .slice(0, 100)
@@ -278,6 +293,7 @@ export class RunEnvironment implements RunContext {
         turn: 1,
         roleLine: '',
         text,
+        ...(failure === undefined ? {} : { failure }),
         ...(spec?.simulate === undefined ? {} : { simulate: spec.simulate }),
       }),
       ...(spec?.repository === undefined ? {} : { repository: spec.repository }),

@@ -5,6 +5,7 @@ import { DataFolderError } from './domain/errors.ts'
 import type { JsonObject } from './domain/json.ts'
 import type { RunSettings, StartKey } from './domain/orchestration.ts'
 import type { Workflow } from './domain/workflow.ts'
+import { seal, unseal } from './host/checksum.ts'
 import { writeDurably } from './host/durable-file.ts'
 import { toDataFolderError } from './host/folder-trouble.ts'
 
@@ -30,7 +31,7 @@ const FILE = 'workflow.json'
 export async function writeDefinition(folder: string, definition: RunDefinition, clock: Clock): Promise<void> {
   try {
     await clock.operation(mkdir(folder, { recursive: true, mode: 0o700 }))
-    await clock.operation(writeDurably(join(folder, FILE), Buffer.from(JSON.stringify(definition))))
+    await clock.operation(writeDurably(join(folder, FILE), Buffer.from(seal(JSON.stringify(definition)))))
   } catch (error) {
     throw toDataFolderError(error, folder, `Cannot write ${FILE}`)
   }
@@ -38,18 +39,21 @@ export async function writeDefinition(folder: string, definition: RunDefinition,
 
 /** The definition of a run; undefined where none was written, so that the run never began. Throws DataFolderError. */
 export async function readDefinition(folder: string, clock: Clock): Promise<RunDefinition | undefined> {
-  let text: string
+  let bytes: Buffer
   try {
-    text = await clock.operation(readFile(join(folder, FILE), 'utf8'))
+    bytes = await clock.operation(readFile(join(folder, FILE)))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new DataFolderError('failed', folder, `Cannot read ${join(folder, FILE)}`, { cause: error })
   }
   try {
-    const definition = JSON.parse(text) as RunDefinition
+    const text = unseal(bytes)
+    const definition = JSON.parse(text ?? bytes.toString('utf8')) as RunDefinition
     if (definition.v > 1) {
       throw new DataFolderError('newer-format', folder, `${folder} was written by a newer troupe: use that version.`)
     }
+    // What was written before there was a checksum has none.
+    if (text === undefined && 'sum' in definition) throw new Error('its checksum does not match')
     return definition
   } catch (error) {
     if (error instanceof DataFolderError) throw error

@@ -31,8 +31,8 @@ export interface RunKeeperOptions {
   readonly backend: (id: string) => Backend
   readonly onBlocked: (account: string, failure: Failure) => void
   readonly onOpened: (accounts: readonly string[]) => void
-  /** Told of each durable group, in order. */
-  readonly onRecords: (records: readonly RunRecord[]) => void
+  /** Told of each durable group, in order: as everybody may see it, and as it is journaled. */
+  readonly onRecords: (records: readonly RunRecord[], journaled: readonly JournalRecord[]) => void
   /** Told once, when the run has ended, all of it is durable and whoever waited was told. */
   readonly onEnded: () => void
   /** Told of each durable group how many records it has and how long that took, ms. */
@@ -47,6 +47,9 @@ interface Waiter {
 
 /** A checkpoint at a run's end that saves less is not worth its writing: so much is read in no time, bytes. */
 const SMALLEST_LAST_TAIL = 256 * 1024
+
+/** States that are left by an intent to write to the outside. */
+const INTENDING: readonly string[] = ['pending', 'running.idle']
 
 /** Keeps one run durable: its journal, its checkpoints, and who waits for its end. */
 export class RunKeeper {
@@ -125,8 +128,9 @@ export class RunKeeper {
       host.alert('damaged', `A damaged record was left out (${segment}, line ${line}): ${reason}`)
     }
     if (problems.length > 0) {
-      const pending = [...host.projection.live].filter(([, actor]) => actor.state === 'pending')
-      environment.searchFirst(pending.map(([task, { attempt }]) => [task, attempt]))
+      // What was lost may have been the intent of a create, or of the manager's next turn.
+      const intending = [...host.projection.live].filter(([, { state }]) => INTENDING.includes(state))
+      environment.searchFirst(intending.map(([task, { attempt }]) => [task, attempt]))
     }
     this.carried.restore(tryAgain)
     queueMicrotask(() => this.#tellWaiters())
@@ -134,11 +138,11 @@ export class RunKeeper {
 
   /** Resolves once the command's record is durable. After a full disk the rest is tried again first. */
   async command(command: RunCommand, by?: CommandOrigin): Promise<CommandReply> {
-    this.carried.refuseVain(command)
     if (this.#journal.failure !== undefined) {
       await this.#journal.retry()
       this.carried.host.repaired()
     }
+    this.carried.refuseVain(command)
     return this.carried.host.command(command, by)
   }
 
@@ -191,7 +195,7 @@ export class RunKeeper {
   }
 
   #committed(records: readonly JournalRecord[]): void {
-    this.#options.onRecords(records.map(publicRecord))
+    this.#options.onRecords(records.map(publicRecord), records)
     if (this.#waiters.size > 0) this.#tellWaiters()
     if (this.carried.host.ended) this.#end()
     else if (checkpointDue(this.#journal.tailBytes, this.#checkpoints.lastBytes)) void this.#beginCheckpoint()

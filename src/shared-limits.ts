@@ -1,4 +1,4 @@
-import { CODEGEN_LIMITS } from './backends/codegen/codegen-client.ts'
+import { CODEGEN_LIMITS } from './backends/codegen/codegen-limits.ts'
 import type { Limiter } from './domain/limiter.ts'
 import type { RunSettings } from './domain/orchestration.ts'
 import type { RateLimit, Workflow } from './domain/workflow.ts'

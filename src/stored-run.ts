@@ -1,7 +1,6 @@
 import type { Clock } from './domain/clock.ts'
 import { DataFolderError, NotFoundError } from './domain/errors.ts'
 import type { JsonObject } from './domain/json.ts'
-import { publicRecord } from './domain/record.ts'
 import { type Checkpoints, openCheckpoints } from './host/checkpoint.ts'
 import { type JournalReading, readJournal } from './host/journal-reader.ts'
 import type { RunRow } from './host/run-index.ts'
@@ -45,7 +44,7 @@ export async function readStoredRun(
     folder,
     (record) => {
       projection.fold(record)
-      if (record.seq > facts.seq) foldRecord(facts, publicRecord(record))
+      if (record.seq > facts.seq) foldRecord(facts, record)
     },
     { afterSeq: checkpoint?.seq ?? 0, repair: options.repair === true, clock },
   )

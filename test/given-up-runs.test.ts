@@ -15,8 +15,9 @@ function setUp(script: Parameters<typeof scriptedBackend>[0]) {
   const backend = scriptedBackend(script)
   const told: string[] = []
   const watch = (task: string, known: object = { ref: REF }) =>
-    runs.watch({ key: { run: 'run_1', task, attempt: 1 }, backend, caps: [CAP], ...known }, (key, status) =>
-      told.push(`${key.task} ${status}`),
+    runs.watch(
+      { key: { run: 'run_1', task, attempt: 1 }, backend, caps: [CAP], graceMs: 30_000, ...known },
+      async ({ key, state }) => void told.push(`${key.task} ${state?.rawStatus ?? 'was never created'}`),
     )
   const held = () => JSON.parse(JSON.stringify(limiter.view()['caps']))[CAP]?.used ?? 0
   return { clock, runs, backend, told, watch, held }
@@ -43,7 +44,71 @@ describe('an agent run that was given up', () => {
     })
     watch('a', { intentAt: 5 })
     await clock.advance(60_000)
-    expect([told, held()]).toEqual([['a none was ever created'], 0])
+    expect([told, held()]).toEqual([['a was never created'], 0])
+  })
+
+  it('is not taken for one that was never created as long as it may still appear', async () => {
+    const { clock, told, watch } = setUp({
+      find: inTurn({ kind: 'absent' as const }, { kind: 'found' as const, ref: REF, others: [] }),
+      read: inTurn(stateOf('complete')),
+    })
+    watch('a', { intentAt: clock.now() })
+    await clock.advance(60_000)
+    expect(told).toEqual(['a COMPLETE'])
+  })
+
+  it('is read at once when its backend gives a hint before anybody waits for one', async () => {
+    const { clock, told, watch } = setUp({
+      read: inTurn(stateOf('complete')),
+      follow: async (_ref, onHint) => onHint(),
+    })
+    watch('a')
+    await clock.advance(0)
+    expect(told).toEqual(['a COMPLETE'])
+  })
+
+  it('has not vanished because its backend says so once or twice', async () => {
+    const { clock, told, watch } = setUp({
+      read: inTurn(
+        stateOf('gone'),
+        stateOf('gone'),
+        stateOf('active'),
+        stateOf('gone'),
+        stateOf('gone'),
+        stateOf('gone'),
+      ),
+    })
+    watch('a')
+    await clock.advance(270_000)
+    expect(told).toEqual([])
+    await clock.advance(60_000)
+    expect(told).toEqual(['a GONE'])
+  })
+
+  it('lets go of what it held as soon as it has ended, however long its report takes to be read', async () => {
+    const { clock, runs, backend, held } = setUp({ read: inTurn(stateOf('complete')) })
+    runs.watch(
+      { key: { run: 'run_1', task: 'a', attempt: 1 }, backend, caps: [CAP], graceMs: 0, ref: REF },
+      () => new Promise(() => {}),
+    )
+    await clock.advance(30_000)
+    expect([held(), runs.size]).toEqual([0, 1])
+  })
+
+  it('is told no further once its run has ended', async () => {
+    const { clock, runs, backend } = setUp({ read: inTurn(stateOf('complete')) })
+    const stopped: boolean[] = []
+    runs.watch(
+      { key: { run: 'run_1', task: 'a', attempt: 1 }, backend, caps: [CAP], graceMs: 0, ref: REF },
+      (_end, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => resolve(void stopped.push(signal.aborted)))
+        }),
+    )
+    await clock.advance(30_000)
+    runs.ended('run_1')
+    await clock.advance(0)
+    expect([stopped, runs.size]).toEqual([[true], 0])
   })
 
   it('is watched on when its run has ended, which is told nothing any more', async () => {

@@ -27,7 +27,7 @@ describe('the view of a run', () => {
       const run = await world.start(workflow)
       await world.until(({ actor, to }) => actor.id === 'one' && to === 'running')
       const why = () => world.orchestrator.view(run).tasks[1]?.why
-      expect(why()).toBe('1 of 1 agents at work')
+      expect(why()).toBe('waits for a place in this run: 1 of 1 agents at work')
       const seq = world.orchestrator.view(run).seq
       await world.orchestrator.command(run, { type: 'pause' })
       expect([why(), world.orchestrator.view(run).seq > seq]).toEqual(['Paused by a person', true])

@@ -3,7 +3,8 @@ import type { JsonObject } from '../src/domain/json.ts'
 import type { RunRecord } from '../src/domain/record.ts'
 import type { TaskView } from '../src/domain/views.ts'
 import { emptyFacts, foldRecord, type RunFacts } from '../src/registry.ts'
-import { buildRunView, type LiveKnowledge } from '../src/run-view.ts'
+import { buildRunView } from '../src/run-view.ts'
+import type { LiveKnowledge } from '../src/task-view.ts'
 import { defineWorkflow } from '../src/workflow/define.ts'
 
 const workflow = defineWorkflow({
@@ -54,7 +55,15 @@ const begun = () =>
   new Told()
     .add({ type: 'run', actor: supervisor, data: { name: 'feature', inputs: { a: 1 }, standIn: false } })
     .run('running')
-const unstarted = { state: 'waiting', attempt: 0, attempts: [], pullRequests: [], commands: [] }
+const unstarted = {
+  state: 'waiting',
+  since: at(1),
+  awaits: 'needs',
+  attempt: 0,
+  attempts: [],
+  pullRequests: [],
+  commands: [],
+}
 
 describe('the view of a run', () => {
   it('shows every task from the start, and what each waits for', () => {
@@ -62,6 +71,7 @@ describe('the view of a run', () => {
       run: 'run_1',
       name: 'feature',
       status: 'running',
+      since: at(2),
       standIn: false,
       startedAt: at(1),
       seq: 2,
@@ -152,11 +162,16 @@ describe('why a task is where it is', () => {
 
   it.each([
     ['creating', undefined, 'its agent is being created'],
-    ['creating.reconciling', undefined, 'outcome of the creation unknown, reconciling'],
+    ['creating.reconciling', undefined, 'outcome unknown, reconciling'],
     ['running', undefined, `its agent works at ${URL}`],
     ['running.needsInput', undefined, `its agent is paused and waits for input at ${URL}`],
     ['running.idle', undefined, 'waits for news'],
-    ['retrying', { failure }, 'tries again: It broke'],
+    ['retrying', { failure }, 'attempt 1 failed: It broke; attempt 2 begins soon'],
+    ['running.stopping', undefined, `past its deadline, its agent is being stopped at ${URL}`],
+    ['running.prompting', undefined, 'is being told what settled'],
+    ['reporting', undefined, 'its agent has ended, its report is being read'],
+    ['recovering', { failure }, 'its failure is being looked into: It broke'],
+    ['cancelling', undefined, `is being cancelled, its agent is to be stopped at ${URL}`],
     ['escalated', { failure, reason: 'It broke twice' }, 'It broke twice'],
     ['escalated', { failure }, 'It broke'],
     ['failed', { reason: 'failed by a person' }, 'failed by a person'],
@@ -166,7 +181,7 @@ describe('why a task is where it is', () => {
     const told = begun()
       .task('plan', 'creating.reconciling')
       .say('plan', { until: at(90) })
-    expect(told.seen('plan')?.why).toBe(`outcome of the creation unknown, reconciling until ${at(90)}`)
+    expect(told.seen('plan')?.why).toBe(`outcome unknown, reconciling until ${at(90)}`)
   })
 
   it('says what a pending task waits for, as the process knows it or as it was recorded', () => {
@@ -176,7 +191,7 @@ describe('why a task is where it is', () => {
     told.say('plan', { waitingFor: recorded })
     expect([told.seen('plan')?.waitingFor, told.seen('plan')?.why]).toEqual([
       recorded,
-      'waits for concurrency run:run_1',
+      'waits for a place at run:run_1',
     ])
     const known = {
       kind: 'rate',
@@ -185,8 +200,11 @@ describe('why a task is where it is', () => {
       until: AT + 60_000,
       detail: 'until 00:01',
     } as const
-    const live = { waiting: () => known }
-    expect([told.seen('plan', live)?.waitingFor, told.seen('plan', live)?.why]).toEqual([known, 'until 00:01'])
+    const live = { waiting: () => known, lastSign: () => undefined }
+    expect([told.seen('plan', live)?.waitingFor, told.seen('plan', live)?.why]).toEqual([
+      known,
+      'waits for the rate limit codegen.create: until 00:01',
+    ])
   })
 
   it('says of a pending task of a paused run why that is paused', () => {
@@ -198,8 +216,11 @@ describe('why a task is where it is', () => {
 
   it('says what a put-back create waits for and why', () => {
     const told = begun().task('plan', 'pending', { reason: 'The service cannot be reached' })
-    const live: LiveKnowledge = { waiting: () => ({ kind: 'closed', name: 'plan', since: AT, until: AT + 1_000 }) }
-    expect(told.seen('plan', live)?.why).toBe('The service cannot be reached')
+    const live: LiveKnowledge = {
+      waiting: () => ({ kind: 'closed', name: 'plan', since: AT, until: AT + 1_000 }),
+      lastSign: () => undefined,
+    }
+    expect(told.seen('plan', live)?.why).toBe('its creation was put back: The service cannot be reached')
   })
 
   it('says what a person may do, which is what its state takes', () => {

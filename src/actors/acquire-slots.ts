@@ -14,11 +14,7 @@ export const acquireSlots =
   (run: RunContext): Effect<AcquireInput, AcquireOutput> =>
   async (input, { signal }) => {
     const { clock, limiter } = run
-    const notBefore =
-      input.notBefore ??
-      (input.refusals > 0
-        ? clock.now() + backoffDelay(REFUSED, input.refusals, run.seed, `${run.run}/${input.task}/${input.refusals}`)
-        : undefined)
+    const notBefore = earliest(run, input)
     const request = { ...run.slots(input.task, input.attempt), ...(notBefore === undefined ? {} : { notBefore }) }
     let waiting: WaitingFor | undefined
     let timer: ReturnType<typeof clock.setTimeout> | undefined
@@ -43,6 +39,13 @@ export const acquireSlots =
       if (timer !== undefined) clock.clearTimeout(timer)
     }
   }
+
+/** When the create may be sent: when the provider said, as long as that lies ahead; else a put-back one is spaced from the last. */
+function earliest({ clock, seed, run }: RunContext, { task, refusals, notBefore }: AcquireInput): number | undefined {
+  const now = clock.now()
+  if (notBefore !== undefined && notBefore > now) return notBefore
+  return refusals > 0 ? now + backoffDelay(REFUSED, refusals, seed, `${run}/${task}/${refusals}`) : undefined
+}
 
 function overBudget(message: string): Failure {
   return { kind: 'refused', message, retryable: false, certain: true }

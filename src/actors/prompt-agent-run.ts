@@ -6,20 +6,27 @@ import type { PromptInput } from '../machines/effects.ts'
 import type { RunContext } from './run-context.ts'
 
 const SENDS = 5
-/** How often in a row a turn must be impossible to look up, once the grace time is over, before it is taken for absent. */
+/** How often in a row a turn must be impossible to look up, once the grace time is over, before nobody can tell. */
 const LOOKS = 6
 
 /**
  * Sends the manager a turn. When its outcome is unknown (a restart, a lost answer) the turn is looked up first; absent for the
- * grace time, or not to be looked up at all, it is sent again under the same number.
+ * grace time it is sent again under the same number. Not to be looked up at all, it is sent again once; then the watch, which asks for
+ * evidence of just this turn, tells whether it arrived.
  */
 export const promptAgentRun =
   (run: RunContext): Effect<PromptInput, null> =>
   async (input, { signal, restarted }) => {
     const backend = run.backendOf(input.task)
-    let doubtful = restarted
+    let doubtful = restarted || run.searchSince(input.task, input.attempt) !== undefined
+    let sentBlindly = false
     for (let sends = 1; ; sends++) {
-      if (doubtful && (await arrived(run, backend, input, signal))) return null
+      if (doubtful) {
+        const seen = await lookUp(run, backend, input, signal)
+        if (seen !== 'unknown') run.searched(input.task, input.attempt)
+        if (seen === 'there' || (seen === 'unknown' && sentBlindly)) return null
+        if (seen === 'unknown') sentBlindly = true
+      }
       try {
         const text = await run.managerTurn(input)
         signal.throwIfAborted()
@@ -29,13 +36,21 @@ export const promptAgentRun =
         signal.throwIfAborted()
         if (!(error instanceof BackendError) || sends >= SENDS || (error.certain && !error.retryable)) throw error
         doubtful ||= !error.certain
+        // What was refused for certain is no send.
+        if (error.certain) sentBlindly = false
         if (error.certain)
           await sleep(run.clock, Math.max(1_000 * 2 ** sends, (error.notBefore ?? 0) - run.clock.now()), signal)
       }
     }
   }
 
-async function arrived(run: RunContext, backend: Backend, input: PromptInput, signal: AbortSignal): Promise<boolean> {
+/** Whether the turn has arrived; 'unknown' when nobody can tell even after the grace time. */
+async function lookUp(
+  run: RunContext,
+  backend: Backend,
+  input: PromptInput,
+  signal: AbortSignal,
+): Promise<'there' | 'absent' | 'unknown'> {
   const key = { run: run.run, task: input.task, attempt: input.attempt }
   const until = run.clock.now() + run.graceMs(input.task)
   for (let unreadable = 0; ; ) {
@@ -45,9 +60,9 @@ async function arrived(run: RunContext, backend: Backend, input: PromptInput, si
       signal.throwIfAborted()
       return 'unknown' as const
     })
-    if (seen === 'answered' || seen === 'seen') return true
+    if (seen === 'answered' || seen === 'seen') return 'there'
     unreadable = seen === 'unknown' ? unreadable + 1 : 0
-    if (last && (seen === 'absent' || unreadable >= LOOKS)) return false
+    if (last && (seen === 'absent' || unreadable >= LOOKS)) return seen
     const rest = until - run.clock.now()
     await sleep(run.clock, rest > 0 ? Math.min(5_000, rest) : 5_000, signal)
   }

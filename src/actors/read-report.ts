@@ -3,6 +3,7 @@ import { sleep } from '../domain/clock.ts'
 import type { Effect } from '../domain/effect.ts'
 import { BackendError, DataFolderError } from '../domain/errors.ts'
 import type { ReportInput, ReportOutput } from '../machines/effects.ts'
+import { branchOf } from './branch-of.ts'
 import { parseReport } from './parse-report.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -16,10 +17,12 @@ export const readReport =
     const state = await readUntilAnswered(run, input, signal)
     const { report, text } = parseReport(state.result ?? '')
     if (report?.status === 'failed') {
-      throw failure('reported', `The agent reported that it failed: ${brief(report.result) || brief(text)}`)
+      const said = brief(report.result) || brief(text)
+      throw failure('reported', `The agent reported that it failed: ${said}`, state)
     }
     const wrong = run.checkOutput(input.task, report?.result ?? null)
-    if (wrong !== undefined) throw failure('invalid-report', `The report does not fit the task's output: ${wrong}`)
+    if (wrong !== undefined)
+      throw failure('invalid-report', `The report does not fit the task's output: ${wrong}`, state)
     const body = {
       result: text || state.summary || (report === undefined ? '' : brief(report.result)),
       ...(report === undefined ? {} : { output: report.result }),
@@ -35,29 +38,38 @@ export const readReport =
     return { result: body.result.slice(0, INLINE / 2), file, ...rest }
   }
 
-function failure(kind: Failure['kind'], message: string): BackendErrorLike {
-  return { kind, message, retryable: true, certain: true }
+function failure(kind: Failure['kind'], message: string, { pullRequests }: AgentRunState): Failure {
+  return { kind, message, retryable: true, certain: true, ...branchOf(pullRequests) }
 }
-type BackendErrorLike = Failure
 
 function brief(value: unknown): string {
   const text = typeof value === 'string' ? value : value === null || value === undefined ? '' : JSON.stringify(value)
   return text.slice(0, 500)
 }
 
-/** The agent run has ended and was paid for, so an answer is worth waiting for: only a command stops this. */
+/**
+ * The agent run has completed and was paid for, so its result is worth waiting for: only a command stops this. A read that shows it
+ * at work, or not at all, is out of date, or somebody has resumed it: it holds no result, and says nothing of the one there was.
+ */
 async function readUntilAnswered(run: RunContext, input: ReportInput, signal: AbortSignal): Promise<AgentRunState> {
   for (let failures = 0; ; failures++) {
     try {
-      return await run.backendOf(input.task).read(input.ref, signal)
+      const state = await run.backendOf(input.task).read(input.ref, signal)
+      if (!WITHOUT_RESULT.has(state.status)) return state
+      tellUnreadable(run, input, failures, `its backend says that it is ${state.rawStatus ?? state.status}`)
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof BackendError)) throw error
-      if (failures === 3)
-        run.alert('unreadable', `${input.task}: its result cannot be read: ${error.message}`, input.task)
-      await sleep(run.clock, Math.min(60_000, 1_000 * 2 ** Math.min(failures, 6)), signal)
+      tellUnreadable(run, input, failures, error.message)
     }
+    await sleep(run.clock, Math.min(60_000, 1_000 * 2 ** Math.min(failures, 6)), signal)
   }
+}
+
+const WITHOUT_RESULT: ReadonlySet<AgentRunState['status']> = new Set(['active', 'paused', 'gone'])
+
+function tellUnreadable(run: RunContext, { task }: ReportInput, failures: number, why: string): void {
+  if (failures === 3) run.alert('unreadable', `${task}: its result cannot be read: ${why}`, task)
 }
 
 /** A disk that is full now is no verdict on work that was done and paid for: the text is kept once there is room. */

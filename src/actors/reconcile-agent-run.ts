@@ -9,6 +9,8 @@ import type { RunContext } from './run-context.ts'
 /** How often an unreadable list is asked again before a person must decide. */
 const READS = 6
 const PAUSE_MS = 5_000
+/** While the account as a whole is in trouble its silence is no riddle of this attempt: so much longer it is asked. */
+const OUTAGE_MS = 30 * 60_000
 
 /**
  * Settles a create of unknown outcome: found -> adopted; absent for the whole grace time -> it was never made; no certain answer
@@ -27,8 +29,9 @@ export const reconcileAgentRun =
       })
     }
     const key = { run: run.run, task: input.task, attempt: input.attempt }
-    const since = Math.min(input.intentAt, run.searchSince(input.task, input.attempt) ?? input.intentAt)
-    const found = await findUntil(run, backend, key, since, until, signal)
+    const since = run.searchSince(input.task, input.attempt) ?? input.intentAt
+    const isOutage = () => run.limiter.isTroubled(backend.account) && run.clock.now() < until + OUTAGE_MS
+    const found = await findUntil(run, backend, key, Math.min(since, input.intentAt), until, signal, isOutage)
     // Unknown settles nothing: whoever looks again must begin as early.
     if (found.kind !== 'unknown') run.searched(input.task, input.attempt)
     if (found.kind === 'found') {
@@ -38,7 +41,7 @@ export const reconcileAgentRun =
     return found
   }
 
-/** Looks for the key until it is found or the time has passed; then once more. */
+/** Looks for the key until it is found or the time has passed; then once more. `isOutage`: an unreadable list is asked on. */
 export async function findUntil(
   run: RunContext,
   backend: Backend,
@@ -46,20 +49,23 @@ export async function findUntil(
   since: number,
   until: number,
   signal: AbortSignal,
+  isOutage: () => boolean = () => false,
 ): Promise<
   | { kind: 'found'; ref: AgentRunRef; others: readonly AgentRunRef[] }
   | { kind: 'absent' }
   | { kind: 'unknown'; reason: string }
 > {
   let unreadable = 0
+  // An intent that lies ahead was timed before the clock was set back, and by that clock nothing was created since.
+  const from = Math.min(since, run.clock.now())
   for (;;) {
     const last = run.clock.now() >= until
-    const result = await findOnce(backend, key, since, signal)
+    const result = await findOnce(backend, key, from, signal)
     if (result.kind === 'found') return result
     if (result.kind === 'absent') {
       if (last) return result
       unreadable = 0
-    } else if (++unreadable >= READS && last) {
+    } else if (++unreadable >= READS && last && !isOutage()) {
       return result
     }
     const rest = until - run.clock.now()

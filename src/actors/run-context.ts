@@ -40,6 +40,8 @@ export interface RunContext {
   checkOutput(task: string, output: Json): string | undefined
   /** Keeps a large text; the name under which it is found again. */
   keepResult(task: string, attempt: number, turn: number, text: string): Promise<string>
+  /** The attempt's agent was seen to get on; undefined: it is watched no more. In no record. */
+  signOfLife(task: string, attempt: number, at: number | undefined): void
   /** Something worth knowing that is no transition: a record of type `progress`. */
   progress(task: string, attempt: number, data: JsonObject): void
   alert(code: string, message: string, task?: string): void

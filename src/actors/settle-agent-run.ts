@@ -1,4 +1,4 @@
-import type { AgentRunRef } from '../domain/backend.ts'
+import type { AgentRunRef, Backend } from '../domain/backend.ts'
 import type { Effect } from '../domain/effect.ts'
 import { BackendError } from '../domain/errors.ts'
 import type { SettleInput, SettleOutput } from '../machines/effects.ts'
@@ -11,22 +11,28 @@ export const settleAgentRun =
   async (input, { signal }) => {
     const backend = run.backendOf(input.task)
     let ref: AgentRunRef | undefined = input.ref
-    if (ref === undefined && input.intentAt !== undefined) {
+    // A damaged record may have named what an attempt without a doubt of its own has made.
+    const since = input.intentAt ?? run.searchSince(input.task, input.attempt)
+    if (ref === undefined && since !== undefined) {
       const key = { run: run.run, task: input.task, attempt: input.attempt }
       const until = run.clock.now() + run.graceMs(input.task)
-      const found = await findUntil(run, backend, key, input.intentAt, until, signal)
+      const found = await findUntil(run, backend, key, since, until, signal)
       if (found.kind === 'unknown')
         return { note: `An agent may have been created: ${found.reason}`, stillRunning: true }
-      if (found.kind === 'found') ref = found.ref
+      if (found.kind === 'found') {
+        for (const other of found.others) run.reportDouble(input.task, input.attempt, other)
+        ref = found.ref
+      }
     }
     if (ref === undefined) return { note: 'Nothing had been created', stillRunning: false }
     const where = ref.url ?? ref.id
     if (backend.cancel === undefined || !backend.capabilities.cancel) {
       const state = await backend.read(ref, signal).catch(() => undefined)
-      const ended = state !== undefined && state.status !== 'active' && state.status !== 'paused'
+      // Nobody watches what has ended, so one stale 404 must not pass for an end.
+      const ended = state !== undefined && !['active', 'paused', 'gone'].includes(state.status)
       return ended
         ? { note: 'The agent run had already ended', ref, stillRunning: false }
-        : { note: `${backend.id} cannot stop an agent run: it goes on at ${where}`, ref, stillRunning: true }
+        : { note: goesOn(backend, ref), ref, stillRunning: true }
     }
     try {
       await backend.cancel(ref, signal)
@@ -37,3 +43,10 @@ export const settleAgentRun =
       return { note: `Could not stop ${where}: ${error.message}`, ref, stillRunning: true }
     }
   }
+
+/** Ends with what a person can do about it. */
+function goesOn(backend: Backend, ref: AgentRunRef): string {
+  const how = backend.howToStop?.(ref)
+  const note = `${backend.id} cannot stop an agent run: it goes on at ${ref.url ?? ref.id}`
+  return how === undefined ? note : `${note}. ${how}`
+}

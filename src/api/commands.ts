@@ -31,7 +31,16 @@ export const taskCommand = z
     z
       .strictObject({ type: z.literal('wait'), ms: z.int().positive().max(MAX_WAIT_MS).exactOptional() })
       .describe('Watches the agent on for another `ms` milliseconds.'),
-    z.strictObject({ type: z.literal('adopt') }).describe('Takes the running agent’s end as if it were in time.'),
+    z
+      .strictObject({
+        type: z.literal('adopt'),
+        attempt: z
+          .int()
+          .positive()
+          .describe('Completes the task with what this attempt returned after it had been given up: one of its `late`.')
+          .exactOptional(),
+      })
+      .describe('Takes the running agent’s end as if it were in time; or, with an attempt, its late result.'),
   ])
   .describe('What a person may say to a task.') satisfies z.ZodType<TaskCommand>
 components.add(taskCommand, { id: 'TaskCommand' })

@@ -35,13 +35,18 @@ export function createRunViews(
   }
   return {
     carried,
-    read: async (run) => carried(run) ?? reader.view(run),
+    read: async (run) => carried(run) ?? uncarried(await reader.view(run)),
     outcome: async (run, signal) => {
       if (carried(run)) return orchestrator.settled(run, signal)
       const view = await reader.view(run)
       return isFinalState(view.status) ? outcomeOfEnded(view) : orchestrator.settled(run, signal)
     },
   }
+}
+
+/** Nothing goes on of what nobody carries. */
+function uncarried(view: RunView): RunView {
+  return isFinalState(view.status) ? view : { ...view, carried: false }
 }
 
 /** The outcome of a run that has ended. */

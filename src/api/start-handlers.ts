@@ -1,7 +1,10 @@
+import { dirname, join } from 'node:path'
 import type { JsonObject } from '../domain/json.ts'
 import type { RunSettings } from '../domain/orchestration.ts'
 import type { Workflow } from '../domain/workflow.ts'
+import { realClock } from '../host/clock.ts'
 import { parseInputs } from '../workflow/inputs.ts'
+import { withImageFiles } from '../workflow-images.ts'
 import { createKeyedStarts, type KeyedRun, startKeyOf } from './idempotency.ts'
 import { readWorkflow } from './read-workflow.ts'
 import type { ResolvedStart, StartRequest } from './requests.ts'
@@ -14,14 +17,16 @@ export function startHandlers(options: RoutesOptions): Handlers<'startRun' | 're
   const folder = openWorkflowFolder(options.workflows)
   const startKeyed = createKeyedStarts(orchestrator)
 
+  const readNamed = async (file: string): Promise<Workflow> => {
+    const text = await folder.read(file)
+    const source = { file, text, folder: dirname(join(options.workflows ?? '', file)) }
+    return withImageFiles(await readWorkflow({ kind: 'file', file, text }), source, realClock)
+  }
   const resolve = async (asked: StartRequest | ResolvedStart): Promise<PreparedStart> => {
     if ('resolved' in asked) return { ...asked, workflow: asked.resolved }
     const { workflow: posted, file = '', inputs = {}, settings = {} } = asked
-    const workflow = await readWorkflow(
-      posted === undefined
-        ? { kind: 'file', file, text: await folder.read(file) }
-        : { kind: 'posted', workflow: posted },
-    )
+    const workflow =
+      posted === undefined ? await readNamed(file) : await readWorkflow({ kind: 'posted', workflow: posted })
     return { workflow, inputs: parseInputs(workflow, present(inputs)), settings }
   }
 

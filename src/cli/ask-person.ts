@@ -2,19 +2,12 @@ import type { TaskCommand } from '../domain/command.ts'
 import { CommandRefusedError } from '../domain/errors.ts'
 import type { Orchestrator } from '../domain/orchestration.ts'
 import type { RunView, TaskView } from '../domain/views.ts'
+import { actionsOf } from './task-actions.ts'
 import { escapeLine } from './terminal-text.ts'
 
 /** Asks one line of the person at the terminal; undefined when they leave. */
 export type Question = (prompt: string) => Promise<string | undefined>
 
-const TASK_WORDS: Readonly<Record<string, string>> = {
-  retry: 'a new attempt by a new agent',
-  complete: 'take a result that you give',
-  skip: 'leave it out, with what depends on it',
-  fail: 'let it fail',
-  wait: 'wait longer',
-  adopt: 'look again, or take it when it is done',
-}
 const RUN_WORDS: Readonly<Record<string, string>> = { continue: 'go on', cancel: 'cancel the run' }
 
 /**
@@ -34,12 +27,8 @@ export async function askPerson(orchestrator: Orchestrator, run: string, questio
 }
 
 async function askAboutRun(orchestrator: Orchestrator, view: RunView, question: Question): Promise<boolean> {
-  const type = await choose(
-    `${view.run} is paused: ${view.reason ?? 'a person paused it'}`,
-    view.commands,
-    RUN_WORDS,
-    question,
-  )
+  const offers = view.commands.flatMap((name) => offer(name, RUN_WORDS[name]))
+  const type = await choose(`${view.run} is paused: ${view.reason ?? 'a person paused it'}`, offers, question)
   if (type === undefined) return false
   if (type === 'cancel') {
     await orchestrator.command(view.run, { type })
@@ -66,11 +55,17 @@ async function askAboutTask(
   task: TaskView,
   question: Question,
 ): Promise<boolean> {
-  const type = await choose(`${task.task} is ${task.state}: ${task.why ?? ''}`, task.commands, TASK_WORDS, question)
-  if (type === undefined) return false
+  const actions = actionsOf(task)
+  const offers = actions.flatMap(({ name, words }) => offer(name, words))
+  const asks = task.asks === undefined ? '' : `. It asks: ${task.asks}`
+  const name = await choose(`${task.task} is ${task.state}: ${task.why ?? ''}${asks}`, offers, question)
+  if (name === undefined) return false
+  const attempt = actions.find((action) => action.name === name)?.attempt
+  const type = attempt === undefined ? name : 'adopt'
   const result = type === 'complete' ? await question('Its result: ') : undefined
   if (type === 'complete' && result === undefined) return false
-  const command = { type, ...(result === undefined ? {} : { result }) } as TaskCommand
+  const details = { ...(result === undefined ? {} : { result }), ...(attempt === undefined ? {} : { attempt }) }
+  const command = { type, ...details } as TaskCommand
   try {
     await orchestrator.commandTask(view.run, task.task, command)
   } catch (error) {
@@ -80,21 +75,24 @@ async function askAboutTask(
   return true
 }
 
-async function choose(
-  what: string,
-  commands: readonly string[],
-  words: Readonly<Record<string, string>>,
-  question: Question,
-): Promise<string | undefined> {
-  const offered = commands.filter((command) => words[command] !== undefined)
+/** What a person may say, and what that does. */
+type Offer = readonly [name: string, words: string]
+
+/** Nothing where it is not known what it does. */
+const offer = (name: string, words: string | undefined): readonly Offer[] =>
+  words === undefined ? [] : [[name, words]]
+
+async function choose(what: string, offers: readonly Offer[], question: Question): Promise<string | undefined> {
   const menu = [
-    ...offered.map((command) => `  ${command.padEnd(9)} ${words[command]}`),
+    ...offers.map(([name, words]) => `  ${name.padEnd(9)} ${words}`),
     `  ${'leave'.padEnd(9)} end this command; nothing is lost`,
   ]
   for (let text = `\n${escapeLine(what)}\n${menu.join('\n')}\n> `; ; text = '> ') {
     const answer = (await question(text))?.trim().toLowerCase()
     if (answer === undefined || answer === 'leave' || answer === 'l') return undefined
-    const matches = offered.filter((command) => answer !== '' && command.startsWith(answer))
+    const names = offers.map(([name]) => name)
+    if (names.includes(answer)) return answer
+    const matches = names.filter((name) => answer !== '' && name.startsWith(answer))
     if (matches.length === 1) return matches[0]
   }
 }

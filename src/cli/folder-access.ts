@@ -12,28 +12,28 @@ import { openServer, type RunSource } from './run-source.ts'
 export async function readFolder<T>(
   context: CliContext,
   dataDir: string,
-  read: (source: RunSource) => Promise<T>,
+  read: (source: RunSource, isHeld: boolean) => Promise<T>,
 ): Promise<T> {
   const holder = await context.findHolder(dataDir)
   if (holder) {
     try {
-      return await read(holder)
+      return await read(holder, true)
     } catch (error) {
       // The holder ended meanwhile: what it knew is on the disk.
       if (!mayTryAgain(error, true)) throw error
     }
   }
-  return read(await context.openReader(dataDir))
+  return read(await context.openReader(dataDir), false)
 }
 
 /** The same, or with `--url` of a server elsewhere. */
 export async function readPlace<T>(
   context: CliContext,
   flags: { readonly url?: string; readonly dataDir?: string },
-  read: (source: RunSource) => Promise<T>,
+  read: (source: RunSource, isHeld: boolean) => Promise<T>,
 ): Promise<T> {
   if (flags.url === undefined) return readFolder(context, dataDirOf(flags, context.env), read)
-  return read(await openServer(flags.url, context))
+  return read(await openServer(flags.url, context), true)
 }
 
 /** The run that a person named: its id, or `last`. Throws NotFoundError. */

@@ -1,6 +1,7 @@
 import { MANAGER, portableTaskId } from '../domain/ids.ts'
 import type { RunView, TaskView } from '../domain/views.ts'
 import { isFinalState, mainState } from '../machines/public-state.ts'
+import { actionsOf, taskWords } from './task-actions.ts'
 import { agentsOf } from './task-rows.ts'
 
 const MAX_TASKS = 5
@@ -19,7 +20,7 @@ export function nextCommands(view: RunView, dataDir: string): readonly string[] 
   for (const task of agents.filter(needsPerson).slice(0, MAX_TASKS)) {
     lines.push(line(taskCommandHint(view.run, task)))
   }
-  if (view.commands.includes('continue')) lines.push(line(`continue ${view.run}${raiseFor(view.reason)}`))
+  if (view.commands.includes('continue')) lines.push(line(continueWords(view)))
   lines.push(line(`resume ${view.run}`))
   return lines
 }
@@ -34,8 +35,14 @@ function needsPerson({ state, commands }: TaskView): boolean {
 }
 
 /** `task RUN TASK retry|skip|fail`: what a task takes now. */
-export function taskCommandHint(run: string, task: TaskView): string {
-  return `task ${run} ${portableTaskId(task.task)} ${task.commands.join('|')}`
+function taskCommandHint(run: string, task: TaskView): string {
+  const actions = actionsOf(task).map(({ name, syntax, attempt }) => (attempt === undefined ? name : syntax))
+  return `${taskWords(run, task.task)}${actions.join('|')}`
+}
+
+/** `continue RUN`, with more of the budget that is used up. */
+export function continueWords({ run, reason }: RunView): string {
+  return `continue ${run}${raiseFor(reason)}`
 }
 
 function shellQuote(text: string): string {

@@ -29,7 +29,8 @@ function detailOf(data: JsonObject | undefined): string {
   const failure = isObject(data['failure']) ? data['failure']['message'] : undefined
   const url = isObject(data['ref']) ? data['ref']['url'] : undefined
   const progress = data['progress']
-  const said = [data['message'], failure, data['reason'], data['note'], url, data['command'], data['name'], progress]
+  const told = [data['message'], failure, data['reason'], data['note'], data['late'], url]
+  const said = [...told, data['command'], data['name'], progress]
   const first = said.find((value) => (typeof value === 'string' && value !== '') || typeof value === 'number')
   return first === undefined ? '' : cutToWidth(escapeLine(String(first)), MAX_TEXT)
 }

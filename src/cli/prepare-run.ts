@@ -1,8 +1,11 @@
+import { dirname } from 'node:path'
 import { UsageError, WorkflowError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { Workflow } from '../domain/workflow.ts'
+import { realClock } from '../host/clock.ts'
 import { parseInputs } from '../workflow/inputs.ts'
 import { loadWorkflow } from '../workflow/load.ts'
+import { withImageFiles } from '../workflow-images.ts'
 import { readText } from './read-text.ts'
 
 const MAX_WORKFLOW_BYTES = 4 * 1024 * 1024
@@ -14,9 +17,10 @@ export interface PreparedRun {
   readonly inputs: JsonObject
 }
 
-/** Reads and checks a workflow file. Throws WorkflowError or UsageError with every mistake. */
+/** Reads and checks a workflow file with the images that it names. Throws WorkflowError or UsageError with every mistake. */
 export async function readWorkflow(file: string): Promise<Workflow> {
-  return loadWorkflow({ file, text: await readText(file, MAX_WORKFLOW_BYTES) })
+  const text = await readText(file, MAX_WORKFLOW_BYTES)
+  return withImageFiles(loadWorkflow({ file, text }), { file, text, folder: dirname(file) }, realClock)
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { addCodegen } from './codegen-program.ts'
 import type { CliContext } from './context.ts'
 
 /** What the command line is made for. */
@@ -33,6 +34,7 @@ export function createProgram({ version, context, onExitCode }: ProgramOptions):
   addTellingCommands(program, context, run)
   addRemove(program, context, run)
   addServe(program, context, run)
+  addCodegen(program, context, run)
   addStandIn(program, context, run)
   program.hook('preAction', async (_program, command) => {
     await (await import('./data-dir.ts')).configureDataDir(command, context)
@@ -69,6 +71,11 @@ function addRunCommands(program: Command, context: CliContext, run: Runner): voi
     .command('validate <file>')
     .description('check a workflow file')
     .action(run(async (file: string) => (await import('./validate.ts')).validateCommand(context, file)))
+  program
+    .command('graph <file>')
+    .description("draw a workflow file's graph")
+    .option('--format <name>', 'mermaid or dot', 'mermaid')
+    .action(run(async (file: string, flags) => (await import('./graph.ts')).graphCommand(context, file, flags)))
 }
 
 function addReadingCommands(program: Command, context: CliContext, run: Runner): void {
@@ -122,6 +129,7 @@ function addTellingCommands(program: Command, context: CliContext, run: Runner):
     .option('--prompt <text>', 'retry: what the next attempt is told instead')
     .option('--result <json>', 'complete: the result as JSON, or @file')
     .option('--reason <text>', 'fail: why')
+    .option('--attempt <n>', 'adopt: the attempt whose late result is taken')
   withDataDir(task).action(
     run(async (name: string, id: string, action: string, duration: string | undefined, flags) => {
       const words = { run: name, task: id, action, ...(duration === undefined ? {} : { duration }) }

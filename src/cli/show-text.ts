@@ -1,9 +1,10 @@
-import type { RunView, TaskView } from '../domain/views.ts'
+import type { RunView } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
-import { nextCommands, taskCommandHint } from './next-commands.ts'
+import { continueWords, nextCommands, troupeLine } from './next-commands.ts'
+import { taskLines } from './show-task.ts'
 import { glyphOf, styleOf } from './state-style.ts'
 import type { SummaryFrame } from './summary.ts'
-import { agentsOf, progressOf, reasonOf, rowsOf } from './task-rows.ts'
+import { agentsOf, progressOf, rowsOf } from './task-rows.ts'
 import { escapeLine, formatElapsed } from './terminal-text.ts'
 
 const MAX_ALERTS = 10
@@ -20,6 +21,7 @@ export function renderShow(view: RunView, frame: SummaryFrame): readonly string[
       `${done} of ${total} completed, ${formatElapsed(ended - Date.parse(view.startedAt))} since ${view.startedAt}`,
     ].join(', '),
     ...(view.reason === undefined ? [] : [frame.paint(escapeLine(view.reason), 'yellow')]),
+    ...waitLines(view, frame),
     '',
     ...[...manager, ...rowsOf(view)].flatMap((task) => taskLines(view, task, frame)),
     ...alertLines(view, frame),
@@ -27,31 +29,19 @@ export function renderShow(view: RunView, frame: SummaryFrame): readonly string[
   ]
 }
 
-function taskLines(view: RunView, task: TaskView, { now, paint, dataDir }: SummaryFrame): readonly string[] {
-  const since = task.since === undefined ? '' : ` for ${formatElapsed(now - Date.parse(task.since))}`
-  const attempt = task.attempt > 1 ? `, attempt ${task.attempt}` : ''
-  const ended = isFinalState(task.state)
-  const lines = [
-    `${paint(glyphOf(task.state), styleOf(task.state))} ${task.task}${task.role === undefined ? '' : ` ${paint(escapeLine(task.role), 'dim')}`} ${task.state}${ended ? '' : since}${attempt}`,
-  ]
-  const reason = task.state === 'completed' ? '' : reasonOf(task, now)
-  if (reason !== '') lines.push(`    ${reason}`)
-  if (!ended && task.waitingFor) lines.push(`    ${waitingLine(task.waitingFor, now)}`)
-  if (task.failure && !reason.includes(escapeLine(task.failure.message))) {
-    lines.push(`    last failure: ${escapeLine(task.failure.message)}`)
+/** Why nothing of the run may go on, and what lets it. */
+function waitLines(view: RunView, { now, paint, dataDir }: SummaryFrame): readonly string[] {
+  const type = (words: string) => (dataDir === undefined ? '' : `: ${troupeLine(words, dataDir)}`)
+  const lines: string[] = []
+  if (view.commands.includes('continue')) {
+    const since =
+      view.since === undefined ? '' : `since ${view.since} (${formatElapsed(now - Date.parse(view.since))}), `
+    lines.push(`Paused ${since}until a person lets it continue${type(continueWords(view))}`)
   }
-  if (task.url !== undefined) lines.push(`    ${paint(escapeLine(task.url), 'dim')}`)
-  for (const { url, title } of task.pullRequests) lines.push(`    pull request ${escapeLine(url ?? title ?? '')}`)
-  if (task.commands.length > 0) {
-    const can = dataDir === undefined ? task.commands.join('|') : `troupe ${taskCommandHint(view.run, task)}`
-    lines.push(paint(`    can: ${can}`, 'dim'))
+  if (view.carried === false && !isFinalState(view.status)) {
+    lines.push(`No process carries it, so nothing of it goes on until one does${type(`resume ${view.run}`)}`)
   }
-  return lines
-}
-
-function waitingLine(waiting: NonNullable<TaskView['waitingFor']>, now: number): string {
-  const until = waiting.until === undefined ? '' : `, until ${new Date(waiting.until).toISOString()}`
-  return `since ${new Date(waiting.since).toISOString()} (${formatElapsed(now - waiting.since)})${until}`
+  return lines.map((line) => paint(line, 'yellow'))
 }
 
 function nextLines(view: RunView, { dataDir }: SummaryFrame): readonly string[] {
@@ -66,8 +56,10 @@ function alertLines(view: RunView, { paint }: SummaryFrame): readonly string[] {
   return [
     '',
     `Alerts${left > 0 ? ` (the last ${alerts.length} of ${view.alerts.length})` : ''}:`,
-    ...alerts.map(({ at, task, message }) =>
-      paint(`  ${at} ${task === undefined ? '' : `${task}: `}${escapeLine(message)}`, 'yellow'),
-    ),
+    ...alerts.map(({ at, task, message }) => {
+      // Many begin with the task's name themselves.
+      const who = task === undefined || message.startsWith(task) ? '' : `${task}: `
+      return paint(`  ${at} ${who}${escapeLine(message)}`, 'yellow')
+    }),
   ]
 }

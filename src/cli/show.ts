@@ -1,3 +1,4 @@
+import { isFinalState } from '../machines/public-state.ts'
 import { paintFor } from './colours.ts'
 import type { CliContext } from './context.ts'
 import { dataDirOf } from './data-dir.ts'
@@ -12,7 +13,10 @@ export async function showCommand(
 ): Promise<number> {
   const { stdout, env } = context
   const dataDir = flags.url === undefined ? dataDirOf(flags, env) : undefined
-  const view = await readPlace(context, flags, async (source) => source.view(await resolveRun(source, name)))
+  const view = await readPlace(context, flags, async (source, isHeld) => {
+    const seen = await source.view(await resolveRun(source, name))
+    return isHeld || isFinalState(seen.status) ? seen : { ...seen, carried: false }
+  })
   if (flags.json === true) {
     stdout.write(`${JSON.stringify(view)}\n`)
     return 0

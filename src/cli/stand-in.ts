@@ -45,6 +45,7 @@ export async function runStandIn(
     speed,
     limits,
     faults,
+    strict: true,
     webhooks: { deliver },
     ...(store === undefined ? {} : { store }),
     ...(quota === undefined ? {} : { quota }),

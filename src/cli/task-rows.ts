@@ -39,6 +39,12 @@ export function reasonOf(task: TaskView, now: number): string {
   return task.failure ? escapeLine(task.failure.message) : ''
 }
 
+/** That a person may adopt what an attempt returned late; empty when there is nothing. */
+export function lateOf({ late = [] }: TaskView): string {
+  const end = late.findLast(({ commands }) => commands.includes('adopt'))
+  return end === undefined ? '' : escapeLine(`attempt ${end.attempt} ended late: ${end.status}, may be adopted`)
+}
+
 /** How many tasks of a run have completed, and how many there are; the manager does not count. */
 export function progressOf(view: RunView): { readonly done: number; readonly total: number } {
   const rows = rowsOf(view)

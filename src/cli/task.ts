@@ -20,6 +20,7 @@ export interface TaskFlags {
   readonly prompt?: string
   readonly result?: string
   readonly reason?: string
+  readonly attempt?: string
   readonly dataDir?: string
 }
 
@@ -52,22 +53,23 @@ export async function readTaskCommand(
 ): Promise<TaskCommand> {
   if (!isAction(action)) throw new UsageError(`'${action}' is nothing a task takes. There are: ${ACTIONS.join(', ')}.`)
   refuseStrangers(action, duration, flags)
-  const { prompt, result, reason } = flags
+  const { prompt, result, reason, attempt } = flags
   const extras: Readonly<Record<Action, () => object | Promise<object>>> = {
     retry: () => (prompt === undefined ? {} : { prompt }),
     complete: async () => ({ result: result === undefined ? null : await readResult(result) }),
     skip: () => ({}),
     fail: () => (reason === undefined ? {} : { reason }),
     wait: () => (duration === undefined ? {} : { ms: readDuration(duration) }),
-    adopt: () => ({}),
+    adopt: () => (attempt === undefined ? {} : { attempt: readAttempt(attempt) }),
   }
   return parseTaskCommand({ type: action, ...(await extras[action]()) })
 }
 
 function refuseStrangers(action: Action, duration: string | undefined, flags: TaskFlags): void {
-  const given = { prompt: flags.prompt, result: flags.result, reason: flags.reason, duration }
-  const owners = { prompt: 'retry', result: 'complete', reason: 'fail', duration: 'wait' } as const
-  for (const name of ['prompt', 'result', 'reason', 'duration'] as const) {
+  const { prompt, result, reason, attempt } = flags
+  const given = { prompt, result, reason, attempt, duration }
+  const owners = { prompt: 'retry', result: 'complete', reason: 'fail', attempt: 'adopt', duration: 'wait' } as const
+  for (const name of ['prompt', 'result', 'reason', 'attempt', 'duration'] as const) {
     if (given[name] === undefined || owners[name] === action) continue
     const what = name === 'duration' ? `The duration '${given[name]}'` : `--${name}`
     throw new UsageError(`${what} belongs to '${owners[name]}', not to '${action}'.`)
@@ -83,6 +85,11 @@ async function readResult(text: string): Promise<Json> {
       cause,
     })
   }
+}
+
+function readAttempt(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new UsageError(`--attempt ${text}: write its number, as in --attempt 1.`)
 }
 
 function readDuration(text: string): number {

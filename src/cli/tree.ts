@@ -3,7 +3,7 @@ import type { RunView, TaskView } from '../domain/views.ts'
 import { isFinalState, mainState } from '../machines/public-state.ts'
 import type { Paint, Style } from './colours.ts'
 import { glyphOf, styleOf } from './state-style.ts'
-import { elapsedOf, parentOf, progressOf, reasonOf, rowsOf } from './task-rows.ts'
+import { elapsedOf, lateOf, parentOf, progressOf, reasonOf, rowsOf } from './task-rows.ts'
 import { cutToWidth, displayWidth, escapeLine, formatElapsed, padToWidth } from './terminal-text.ts'
 
 /** The room a tree has, and the time it shows. */
@@ -82,6 +82,7 @@ function rowOf(task: TaskView, columns: Columns, frame: TreeFrame): string {
   const elapsed = elapsedOf(task, frame.now)
   const attempt = task.attempt > 1 ? `#${task.attempt}` : ''
   const reason = isFinalState(task.state) && task.state !== 'failed' ? '' : reasonOf(task, frame.now)
+  const late = lateOf(task)
   const column = (text: string, width: number) => padToWidth(cutToWidth(text, width), width)
   return squeeze(
     [
@@ -93,6 +94,7 @@ function rowOf(task: TaskView, columns: Columns, frame: TreeFrame): string {
       [(elapsed === undefined ? '' : formatElapsed(elapsed)).padStart(6), 'plain'],
       [progressText(task), 'cyan'],
       [reason === '' ? '' : `  ${reason}`, task.state === 'failed' ? 'red' : 'yellow'],
+      [late === '' ? '' : `  ${late}`, 'yellow'],
       [task.url === undefined ? '' : `  ${escapeLine(task.url)}`, 'dim'],
     ],
     frame,

@@ -1,5 +1,5 @@
 import type { AttemptKey } from './ids.ts'
-import type { Json, JsonObject } from './json.ts'
+import type { JsonObject } from './json.ts'
 import type { PullRequest } from './report.ts'
 
 /** What a backend can do. Machines and effects ask these, never a backend's name. */
@@ -123,6 +123,8 @@ export interface Backend {
   ): Promise<'answered' | 'seen' | 'absent' | 'unknown'>
   /** Stops a run; absent where capabilities.cancel is false. */
   cancel?(ref: AgentRunRef, signal: AbortSignal): Promise<void>
+  /** What a person can do to stop a run that this backend cannot stop, as part of a sentence; undefined where nothing helps. */
+  howToStop?(ref: AgentRunRef): string | undefined
   /** The newest `limit` entries, oldest first. */
   logs?(ref: AgentRunRef, limit: number, signal: AbortSignal): Promise<readonly LogEntry[]>
   /** Somebody outside says that it may be time to read the run of this id. Never throws, whoever that is. */
@@ -148,7 +150,16 @@ export interface Failure {
   readonly certain: boolean
   /** Not before this time, ms. */
   readonly notBefore?: number
-  /** What the next attempt is told, cut. */
+  /** The backend's word for how the agent run ended, normalised. */
+  readonly agentStatus?: string
+  /** The HTTP code that the call was answered with. */
+  readonly httpStatus?: number
+  /** Why it failed, in a sentence or two for people. */
+  readonly why?: string
+  /** What the next attempt is told to do differently. */
+  readonly advice?: string
+  /** Branch of the failed attempt's pull request. */
+  readonly branch?: string
+  /** The end of its log for the next attempt, cut. */
   readonly context?: string
-  readonly detail?: Json
 }

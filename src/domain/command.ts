@@ -8,8 +8,11 @@ export type TaskCommand =
   | { readonly type: 'fail'; readonly reason?: string }
   /** Watch on for another `ms`. */
   | { readonly type: 'wait'; readonly ms?: number }
-  /** Take the running agent's end as if it were in time. */
-  | { readonly type: 'adopt' }
+  /**
+   * Take the running agent's end as if it were in time. With an `attempt`: complete the task with what that attempt returned after
+   * it had been given up.
+   */
+  | { readonly type: 'adopt'; readonly attempt?: number }
 
 /** What a person may say to a run. */
 export type RunCommand =

@@ -140,6 +140,7 @@ export function toFailure(error: unknown): Failure {
       retryable: error.retryable,
       certain: error.certain,
       ...(error.notBefore === undefined ? {} : { notBefore: error.notBefore }),
+      ...(error.status === undefined ? {} : { httpStatus: error.status }),
     }
   }
   return {

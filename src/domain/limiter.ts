@@ -3,7 +3,7 @@ import type { Priority, RateLimit } from './workflow.ts'
 
 /** Why something waits, since when, and until when if that is known (ms). */
 export interface WaitingFor {
-  readonly kind: 'concurrency' | 'rate' | 'resource' | 'paused' | 'quota' | 'auth' | 'budget' | 'closed'
+  readonly kind: 'concurrency' | 'rate' | 'resource' | 'paused' | 'quota' | 'auth' | 'budget' | 'closed' | 'circuit'
   /** The limit's name: a run, `codegen.create`, a resource. */
   readonly name: string
   readonly since: number
@@ -59,6 +59,8 @@ export interface Limiter {
   /** No creation of the account is granted until it is opened again. */
   closeAccount(account: string, kind: 'quota' | 'auth', detail: string): void
   openAccount(account: string): void
+  /** Whether a circuit breaker of the account is open or half-open: its calls or its agents fail in a row. */
+  isTroubled(account: string): boolean
   /** Why a holder waits; undefined when it does not. */
   waiting(holder: string): WaitingFor | undefined
   /** What is used, what waits, until when. */

@@ -3,6 +3,9 @@ import type { Json, JsonObject } from './json.ts'
 import type { WaitingFor } from './limiter.ts'
 import type { PullRequest } from './report.ts'
 
+/** Why something failed, as people see it. */
+export type FailureView = Pick<Failure, 'kind' | 'message' | 'why'>
+
 /** One attempt of a task as people see it. */
 export interface AttemptView {
   readonly attempt: number
@@ -10,8 +13,44 @@ export interface AttemptView {
   readonly url?: string
   readonly startedAt?: string
   readonly endedAt?: string
-  readonly failure?: Pick<Failure, 'kind' | 'message'>
+  readonly failure?: FailureView
 }
+
+/** How an attempt ended after it had been given up. Nothing takes it by itself; a person may, while the task is open. */
+export interface LateView {
+  readonly attempt: number
+  /** When its end was recorded, ISO. */
+  readonly at: string
+  /** The backend's own word. */
+  readonly status: string
+  readonly url?: string
+  readonly pullRequests: readonly PullRequest[]
+  /** The beginning of what it returned. */
+  readonly result?: string
+  /** It completed, and its report is what the task asks for. */
+  readonly usable: boolean
+  /** Why it is of no use. */
+  readonly reason?: string
+  /** Names of the commands that are legal now with this `attempt`. */
+  readonly commands: readonly string[]
+}
+
+/** What ends the state of an unfinished task. */
+export type Awaited =
+  /** Other tasks settle: `needs` names them. */
+  | 'needs'
+  /** A limit has room: `waitingFor` names it. */
+  | 'slot'
+  /** A call to the backend is answered. */
+  | 'backend'
+  /** The agent ends, or asks. */
+  | 'agent'
+  /** `until` has come. */
+  | 'time'
+  /** There is something to tell the manager. */
+  | 'news'
+  /** A person decides. */
+  | 'person'
 
 /** A task (or the manager) as people see it: what is where, and why. */
 export interface TaskView {
@@ -30,10 +69,25 @@ export interface TaskView {
   readonly pullRequests: readonly PullRequest[]
   readonly startedAt?: string
   readonly endedAt?: string
+  /** What ends its state; absent once the task, or its run, has ended. */
+  readonly awaits?: Awaited
+  /** By when at the latest its state ends: of an agent at work its deadline. ISO; absent where nobody knows. */
+  readonly until?: string
   readonly waitingFor?: WaitingFor
   /** Tasks it still waits for. */
   readonly needs?: readonly string[]
-  readonly failure?: Pick<Failure, 'kind' | 'message'>
+  /** The last failure. */
+  readonly failure?: FailureView
+  /** The attempt that begins at `until`. */
+  readonly nextAttempt?: number
+  /** What its agent asks. */
+  readonly asks?: string
+  /** When its agent was last seen to get on, ISO; absent where nobody knows. */
+  readonly lastSign?: string
+  /** Attempts that ended after they had been given up. */
+  readonly late?: readonly LateView[]
+  /** The attempt whose late result a person adopted. */
+  readonly adopted?: number
   /** Progress within the agent run where known: 0..1 or a word. */
   readonly progress?: number | string
   /** One line: why it does not go on, until when, and what one can do. */
@@ -48,7 +102,11 @@ export interface RunView {
   readonly name: string
   /** The supervisor's public state. */
   readonly status: string
+  /** Since when, ISO. */
+  readonly since?: string
   readonly reason?: string
+  /** False where it is known that no process carries it, so that nothing of it goes on. */
+  readonly carried?: boolean
   readonly standIn: boolean
   readonly startedAt: string
   readonly endedAt?: string

@@ -26,9 +26,37 @@ class RealTimer {
   }
 }
 
-/** The machine's time. Timers of any length work, keep the process alive, and a negative delay counts as 0. */
+/** Less than this is how clocks differ, not how one is set. */
+const DRIFT_MS = 1_000
+
+/**
+ * The wall's time, but never set back: where the machine's clock is, time goes on from where it was, as fast as before. It follows a
+ * clock that is set forward, since a machine that slept looks the same.
+ */
+export function steadyTime(wall: () => number, monotonic: () => number): () => number {
+  let seen = wall()
+  let at = monotonic()
+  let ahead = 0
+  return () => {
+    const now = wall()
+    const tick = monotonic()
+    const missing = Math.round(Math.max(0, tick - at)) - (now - seen)
+    if (now < seen || missing > DRIFT_MS) ahead += missing
+    seen = now
+    at = tick
+    return now + ahead
+  }
+}
+
+/**
+ * The machine's time; it never goes back within a process. Timers of any length work, keep the process alive, and a negative
+ * delay counts as 0.
+ */
 export const realClock: Clock = {
-  now: () => Date.now(),
+  now: steadyTime(
+    () => Date.now(),
+    () => performance.now(),
+  ),
   setTimeout: (fn, ms) => new RealTimer(fn, Math.max(ms || 0, 0)),
   clearTimeout(handle: TimerHandle): void {
     if (handle instanceof RealTimer) handle.clear()

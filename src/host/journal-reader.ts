@@ -9,6 +9,8 @@ import { decodeLine, JOURNAL_VERSION, peekSeq } from './journal-line.ts'
 import { type LinesRead, readLines } from './line-reader.ts'
 import { listSegments, type Segment } from './segment-file.ts'
 
+const NEWLINE = Buffer.from('\n')
+
 /** A line that could not be used. The rest was. */
 export interface JournalProblem {
   /** File name of the segment. */
@@ -89,9 +91,11 @@ async function readSegment(
   reader.begin(segment, next)
   try {
     const read = await readLines(path, clock, (line) => reader.take(line))
-    if (read.tornBytes > 0) reader.endsTorn(read.tornBytes, next)
-    if (repair && next === undefined) await clock.operation(settleSegment(path, read))
-    return read.toEnd || reader.superseded
+    const rest = lineOfBadNewline(read)
+    const isEnd = rest === undefined ? read.toEnd : reader.take(rest)
+    if (rest === undefined && read.tornBytes > 0) reader.endsTorn(read.tornBytes, next)
+    if (repair && next === undefined) await clock.operation(settleSegment(path, read, rest !== undefined))
+    return isEnd || reader.superseded
   } catch (error) {
     // Deleted between the listing and the reading: the run is being removed.
     if (errorCode(error) === 'ENOENT') return true
@@ -100,13 +104,23 @@ async function readSegment(
 }
 
 /**
- * Cuts a torn last line off, and makes the rest durable: a killed holder may have written lines without a sync. What goes on from
+ * The last line, where nothing but its newline is damaged: it was durable, and may have been acted upon. A kill that tears a line
+ * leaves nothing behind its checksum.
+ */
+function lineOfBadNewline({ torn, tornBytes }: LinesRead): Buffer | undefined {
+  const line = torn.subarray(0, -1)
+  return torn.length === tornBytes && line.length > 0 && decodeLine(line).kind === 'record' ? line : undefined
+}
+
+/**
+ * Cuts a torn last line off (or mends its newline), and makes the rest durable: a killed holder may have written lines without a sync. What goes on from
  * them (an owed create, a later segment) must not outlive them in a power cut.
  */
-async function settleSegment(path: string, { wholeBytes, tornBytes }: LinesRead): Promise<void> {
+async function settleSegment(path: string, { wholeBytes, tornBytes }: LinesRead, isMended: boolean): Promise<void> {
   const file = await open(path, 'r+')
   try {
-    if (tornBytes > 0) await file.truncate(wholeBytes)
+    if (isMended) await file.write(NEWLINE, 0, 1, wholeBytes + tornBytes - 1)
+    else if (tornBytes > 0) await file.truncate(wholeBytes)
     await file.datasync()
   } finally {
     await file.close()

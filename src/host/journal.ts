@@ -1,5 +1,5 @@
 import type { Clock } from '../domain/clock.ts'
-import type { DataFolderError } from '../domain/errors.ts'
+import { DataFolderError } from '../domain/errors.ts'
 import type { JournalRecord } from '../domain/record.ts'
 import { CommitLedger, type CommitListener } from './commit-ledger.ts'
 import { type FileSystem, realFileSystem } from './file-system.ts'
@@ -107,7 +107,7 @@ class FileJournal implements Journal {
   }
 
   append(record: JournalRecord): void {
-    if (this.closing !== undefined) throw new Error(`The journal in ${this.options.folder} is closed.`)
+    if (this.closing !== undefined) throw closedJournal(this.options.folder, 'is closed: nothing is recorded any more')
     if (record.seq !== this.lastSeq + 1) {
       throw new Error(`The journal in ${this.options.folder} expects seq ${this.lastSeq + 1}, not ${record.seq}.`)
     }
@@ -233,8 +233,12 @@ class FileJournal implements Journal {
     await this.file?.close()
     this.file = undefined
     if (this.groups.length > 0 && this.failure !== undefined) throw this.failure
-    this.ledger.rejectWaiters(new Error(`The journal in ${this.options.folder} was closed before this was appended.`))
+    this.ledger.rejectWaiters(closedJournal(this.options.folder, 'was closed before this was appended'))
   }
+}
+
+function closedJournal(folder: string, what: string): DataFolderError {
+  return new DataFolderError('failed', folder, `The journal in ${folder} ${what}.`)
 }
 
 function turn(): Promise<void> {

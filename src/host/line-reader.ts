@@ -12,6 +12,8 @@ export interface LinesRead {
   readonly wholeBytes: number
   /** Bytes behind the last newline. */
   readonly tornBytes: number
+  /** Those bytes; of very many, the first. */
+  readonly torn: Buffer
   /** False when `onLine` ended it. */
   readonly toEnd: boolean
 }
@@ -61,7 +63,8 @@ class LineSplitter {
   }
 
   result(toEnd: boolean): LinesRead {
-    return { wholeBytes: this.wholeBytes, tornBytes: toEnd ? this.partBytes : 0, toEnd }
+    const torn = toEnd ? Buffer.concat(this.parts) : Buffer.alloc(0)
+    return { wholeBytes: this.wholeBytes, tornBytes: toEnd ? this.partBytes : 0, torn, toEnd }
   }
 
   private complete(end: Buffer): Buffer {

@@ -3,7 +3,8 @@ import { CommandRefusedError } from '../domain/errors.ts'
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { JournalRecord } from '../domain/record.ts'
-import { legalRunCommands, legalTaskCommands } from '../machines/commands.ts'
+import { legalRunCommands, legalTaskCommands, takesLateResult } from '../machines/commands.ts'
+import type { OutcomeData } from '../machines/record-data.ts'
 import type { PauseReason } from '../machines/supervisor-machine.ts'
 import type { RunHost } from './run-host.ts'
 
@@ -29,17 +30,35 @@ export async function commandTask(
   command: TaskCommand,
   by?: CommandOrigin,
 ): Promise<CommandReply> {
-  const { type, ...details } = command
-  const before = stateOf(host, task)
-  if (!host.actors.can(task, { type: `task.${type}` })) {
-    throw new CommandRefusedError(`${host.run} ${task}`, type, before, legalTaskCommands(before))
-  }
+  const event = eventOf(host, task, command)
+  if (event === undefined || !host.actors.can(task, { type: event.type })) throw refusal(host, task, command)
   const asked = host.append('command', actorOf(task), { task, data: dataOf(command, by) })
-  host.actors.send(task, { type: `task.${type}`, ...details } as { type: string })
+  host.actors.send(task, event)
   const seq = caused(host, asked)
   await host.durable()
   return { run: host.run, task, seq, state: stateOf(host, task) }
 }
+
+/** What the task's agent is told; undefined when there is no such late result, or the task cannot use it now. */
+function eventOf(host: RunHost, task: string, command: TaskCommand): { readonly type: string } | undefined {
+  const { type, ...details } = command
+  if (command.type !== 'adopt' || command.attempt === undefined) return { type: `task.${type}`, ...details }
+  const late = host.projection.late.get(task)?.find(({ attempt }) => attempt === command.attempt)
+  if (late === undefined || !takesLateResult(stateOf(host, task))) return undefined
+  // A person completes the task, only that what it is completed with is there already.
+  const outcome: OutcomeData = { ...late.outcome, adopted: late.attempt }
+  return { type: 'task.complete', result: outcome.result, outcome } as { type: string }
+}
+
+function refusal(host: RunHost, task: string, command: TaskCommand): CommandRefusedError {
+  const state = stateOf(host, task)
+  const late = takesLateResult(state) ? (host.projection.late.get(task) ?? []) : []
+  const legal = [...legalTaskCommands(state), ...late.map(({ attempt }) => adoption(attempt))]
+  const said = command.type === 'adopt' && command.attempt !== undefined ? adoption(command.attempt) : command.type
+  return new CommandRefusedError(`${host.run} ${task}`, said, state, legal)
+}
+
+const adoption = (attempt: number) => `adopt of attempt ${attempt}`
 
 /** What was said, and who said it where that is known. */
 function dataOf({ type, ...details }: RunCommand | TaskCommand, by: CommandOrigin | undefined): JsonObject {

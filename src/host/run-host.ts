@@ -3,7 +3,7 @@ import type { Clock } from '../domain/clock.ts'
 import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
 import type { JsonObject } from '../domain/json.ts'
-import type { ActorKind, HostPart, JournalRecord, RecordType } from '../domain/record.ts'
+import type { ActorKind, JournalRecord, RecordType } from '../domain/record.ts'
 import type { Workflow } from '../domain/workflow.ts'
 import { agentMachine } from '../machines/agent-machine.ts'
 import { managerMachine } from '../machines/manager-machine.ts'
@@ -12,11 +12,12 @@ import { describeSupervisor, describeTransition } from '../machines/record-data.
 import { type PauseReason, supervisorMachine } from '../machines/supervisor-machine.ts'
 import { DurableActors, type SettledTransition } from './durable-actors.ts'
 import type { Journal } from './journal.ts'
+import { rewindTimes } from './rewind-times.ts'
 import { agentActions, type Said, type SupervisedRun, supervisorActions } from './run-actions.ts'
 import { actorOf, commandRun, commandTask } from './run-commands.ts'
 import type { RunPorts } from './run-ports.ts'
 import { RunProgress } from './run-progress.ts'
-import { type GivenUpRun, isAgent, type RunProjection } from './run-projection.ts'
+import { type GivenUpRun, isAgent, type LiveActor, type RunProjection } from './run-projection.ts'
 
 export interface RunHostOptions {
   readonly run: string
@@ -82,7 +83,7 @@ export class RunHost {
     this.#finishing = supervisor?.state === 'finishing'
     for (const [id, actor] of this.projection.live) {
       if (id === SUPERVISOR || isFinalState(actor.state)) continue
-      this.#restoreActor(id === MANAGER ? 'manager' : 'agent', id, actor.host, actor.attempt)
+      this.#restoreActor(id === MANAGER ? 'manager' : 'agent', id, actor)
     }
   }
 
@@ -190,12 +191,13 @@ export class RunHost {
     return { policy: input['policy'] }
   }
 
-  #restoreActor(kind: ActorKind, id: string, host: HostPart, attempt: number): void {
+  #restoreActor(kind: ActorKind, id: string, last: LiveActor): void {
+    const host = rewindTimes(last, this.#options.clock.now())
     try {
       this.actors.restore(kind, id, this.#logic[kind], host, this.#supplied(kind, id))
     } catch (error) {
       const reason = `Its record could not be read back: ${error instanceof Error ? error.message : String(error)}`
-      this.#setAside(id, reason, attempt, host.snapshot?.['context'] as JsonObject | undefined)
+      this.#setAside(id, reason, last.attempt, host.snapshot?.['context'] as JsonObject | undefined)
     }
   }
 
@@ -237,7 +239,9 @@ export class RunHost {
     const said = this.#said
     this.#said = undefined
     const agent = kind !== 'supervisor'
-    const described = agent ? describeTransition(context as never, to, event) : describeSupervisor(context, to)
+    const described = agent
+      ? describeTransition(context as never, to, event, host.timers)
+      : describeSupervisor(context, to)
     const data = said === undefined ? described : ({ ...described, ...said.data } as JsonObject)
     this.append(
       'transition',
@@ -257,10 +261,7 @@ export class RunHost {
   }
 
   #tellNews(): void {
-    const listeners = this.#changed
-    if (listeners.length === 0) return
-    this.#changed = []
-    for (const listener of listeners) listener()
+    for (const listener of this.#changed.splice(0)) listener()
   }
 
   #say(): Said {

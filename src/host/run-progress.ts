@@ -44,8 +44,13 @@ export class RunProgress {
 
   /** False for an item whose plan record is lost: the plan is made again, then the item is marked. */
   #knows(id: string): boolean {
-    const parent = /^(.*)\[\d+\]$/.exec(id)?.[1]
+    const parent = parentOf(id)
     return parent === undefined || this.graph.isExpanded(parent)
+  }
+
+  /** The longest path that still lies ahead of a task, its own part included, ms. */
+  remaining(id: string): number {
+    return this.graph.remaining(this.#knows(id) ? id : (parentOf(id) ?? id))
   }
 
   /** Starts the manager and every task that is ready and has no agent yet. */
@@ -59,7 +64,7 @@ export class RunProgress {
   /** An actor ended: its task is marked, and what became ready starts at once. */
   settled(actor: string): void {
     const task = this.#host.projection.settled.get(actor)
-    if (task === undefined || this.graph.isSettled(actor)) return
+    if (task === undefined || !this.#knows(actor) || this.graph.isSettled(actor)) return
     this.#carryOut(this.graph.settle(actor, task.status))
   }
 
@@ -142,6 +147,11 @@ export class RunProgress {
       .then(() => this.#host.checkEnd())
       .catch((error: unknown) => this.#host.alert('internal', `${id}: ${messageOf(error)}`, id))
   }
+}
+
+/** The forEach task that an item belongs to. */
+function parentOf(id: string): string | undefined {
+  return /^(.*)\[\d+\]$/.exec(id)?.[1]
 }
 
 function messageOf(error: unknown): string {

@@ -1,6 +1,7 @@
 import type { AgentRunRef } from '../domain/backend.ts'
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
 import type { Json, JsonObject } from '../domain/json.ts'
+import type { LateEnd, LateOutcome } from '../domain/late-end.ts'
 import type { HostPart, JournalRecord } from '../domain/record.ts'
 import type { PullRequest } from '../domain/report.ts'
 import { isFinalState } from '../machines/public-state.ts'
@@ -11,6 +12,8 @@ export interface LiveActor {
   readonly attempt: number
   /** The attempt whose creation was counted last: a put-back create counts once. */
   readonly counted?: number
+  /** When its last record was made, by the clock of that time; absent in checkpoints of earlier versions. */
+  readonly at?: string
   readonly host: HostPart
 }
 
@@ -25,6 +28,14 @@ export interface SettledTask {
   readonly output?: Json
   readonly pullRequests?: readonly PullRequest[]
   readonly reason?: string
+  /** The attempt whose late result a person adopted: it is that attempt's. */
+  readonly adopted?: number
+}
+
+/** What an attempt returned after it had been given up; a person may adopt it as long as its task is not settled. */
+export interface LateResult {
+  readonly attempt: number
+  readonly outcome: LateOutcome & { readonly pullRequests: readonly PullRequest[] }
 }
 
 /** An agent run that nobody waits for any more and that may still go on. */
@@ -36,12 +47,19 @@ export interface GivenUpRun {
   readonly intentAt?: number | undefined
 }
 
+/** The name under which a second agent run of an attempt is kept, whose first is used. */
+export function holderOfDouble(run: string, { task, attempt, ref }: GivenUpRun): string {
+  return `${run}/${task}/${attempt}#${ref?.id ?? ''}`
+}
+
 interface Plain {
   readonly seq: number
   readonly live: readonly (readonly [string, LiveActor])[]
   readonly settled: readonly (readonly [string, SettledTask])[]
   readonly expansions: readonly (readonly [string, number])[]
   readonly givenUp: readonly (readonly [string, GivenUpRun])[]
+  /** Absent in checkpoints of earlier versions. */
+  readonly late?: readonly (readonly [string, readonly LateResult[]])[]
   readonly created: number
   readonly startedAt: number
   readonly raised: Readonly<Record<string, number>>
@@ -69,6 +87,8 @@ export class RunProjection {
   /** Number of items by forEach task. */
   readonly expansions = new Map<string, number>()
   readonly givenUp = new Map<string, GivenUpRun>()
+  /** Usable late results by task. */
+  readonly late = new Map<string, readonly LateResult[]>()
   /** Ids as they settled, so that what is new is found without looking at what is old. */
   readonly #order: string[] = []
 
@@ -78,7 +98,7 @@ export class RunProjection {
     else if (record.type === 'plan') this.#plan(record)
     else if (record.type === 'run') this.startedAt = Date.parse(record.at)
     else if (record.type === 'command') this.#raise(record.data?.['budget'] as Record<string, number> | undefined)
-    else if (record.data !== undefined) this.#notice(record.data)
+    else if (record.data !== undefined) this.#notice(record, record.data)
   }
 
   /** Tasks settled by records with seq > after, in order. */
@@ -106,6 +126,7 @@ export class RunProjection {
       settled: [...this.settled],
       expansions: [...this.expansions],
       givenUp: [...this.givenUp],
+      late: [...this.late],
       created: this.created,
       startedAt: this.startedAt,
       raised: { ...this.raised },
@@ -128,6 +149,7 @@ export class RunProjection {
     for (const [id, task] of plain.settled) projection.#put(id, task)
     for (const [id, count] of plain.expansions) projection.expansions.set(id, count)
     for (const [id, run] of plain.givenUp) projection.givenUp.set(id, run)
+    for (const [id, results] of plain.late ?? []) projection.late.set(id, results)
     return projection
   }
 
@@ -151,12 +173,14 @@ export class RunProjection {
       state,
       attempt,
       ...(counted === undefined ? {} : { counted }),
+      at: record.at,
       host: record.host ?? { v: 1, n: 0 },
     })
   }
 
   #notePause(state: string, at: number): void {
-    if (this.pausedAt !== undefined) this.pausedMs += at - this.pausedAt
+    // A clock that was set back meanwhile takes no time away.
+    if (this.pausedAt !== undefined) this.pausedMs += Math.max(0, at - this.pausedAt)
     this.pausedAt = state === 'paused' ? at : undefined
   }
 
@@ -187,11 +211,13 @@ export class RunProjection {
         ? {}
         : { pullRequests: outcome.pullRequests }),
       ...(typeof reason === 'string' ? { reason } : {}),
+      ...(outcome?.adopted === undefined ? {} : { adopted: outcome.adopted }),
     })
   }
 
   #put(id: string, task: SettledTask): void {
     this.settled.set(id, task)
+    this.late.delete(id)
     this.#order.push(id)
   }
 
@@ -204,10 +230,17 @@ export class RunProjection {
     for (const [name, more] of Object.entries(budget ?? {})) this.raised[name] = (this.raised[name] ?? 0) + more
   }
 
-  /** A given-up agent run ended: nothing is left to watch. */
-  #notice(data: JsonObject): void {
-    const ended = data['lateEnd'] as { holder?: string } | undefined
-    if (ended?.holder !== undefined) this.givenUp.delete(ended.holder)
+  /** A given-up agent run ended: nothing is left to watch. What it returned is kept for as long as its task may still use it. */
+  #notice({ run, task, attempt }: JournalRecord, data: JsonObject): void {
+    const double = data['double'] as GivenUpRun | undefined
+    if (double !== undefined) this.givenUp.set(holderOfDouble(run, double), double)
+    const end = data['lateEnd'] as LateEnd | undefined
+    if (end?.holder === undefined) return
+    this.givenUp.delete(end.holder)
+    if (!end.usable || end.outcome === undefined || task === undefined || attempt === undefined) return
+    if (this.settled.has(task)) return
+    const outcome = { ...end.outcome, pullRequests: end.pullRequests ?? [] }
+    this.late.set(task, [...(this.late.get(task) ?? []), { attempt, outcome }])
   }
 }
 

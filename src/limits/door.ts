@@ -1,6 +1,6 @@
 import { type Gate, type RunTurn, type WaitingGroup, WaitingLine, type WaitReason } from './waiting-queue.ts'
 
-/** A run or an account: open until somebody shuts it. */
+/** A run, or an account: open until somebody shuts it. */
 export class Door implements Gate, RunTurn {
   readonly id: number
   readonly name: string
@@ -22,11 +22,11 @@ export class Door implements Gate, RunTurn {
     return this.line.empty
   }
 
-  passes(): boolean {
+  passes(_now: number): boolean {
     return this.shut === undefined
   }
 
-  reason(): WaitReason {
+  reason(_now: number): WaitReason {
     return this.shut ?? { kind: 'paused', name: this.name }
   }
 }

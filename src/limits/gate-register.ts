@@ -1,5 +1,7 @@
+import { AccountDoor } from './account-door.ts'
 import { Bucket } from './bucket.ts'
 import { Cap } from './cap.ts'
+import type { Circuits } from './circuits.ts'
 import { Door } from './door.ts'
 
 /** All gates of a limiter by name; made when first named, forgotten when nobody declares, uses or wants them. */
@@ -7,8 +9,13 @@ export class GateRegister {
   readonly caps = new Map<string, Cap>()
   readonly buckets = new Map<string, Bucket>()
   readonly runs = new Map<string, Door>()
-  readonly accounts = new Map<string, Door>()
+  readonly accounts = new Map<string, AccountDoor>()
+  readonly circuits: Circuits | undefined
   #ids = 0
+
+  constructor(circuits?: Circuits) {
+    this.circuits = circuits
+  }
 
   cap(name: string): Cap {
     let cap = this.caps.get(name)
@@ -29,11 +36,32 @@ export class GateRegister {
   }
 
   run(name: string): Door {
-    return this.#door(this.runs, name)
+    let run = this.runs.get(name)
+    if (run === undefined) {
+      run = new Door(++this.#ids, name)
+      this.runs.set(name, run)
+    }
+    return run
   }
 
-  account(name: string): Door {
-    return this.#door(this.accounts, name)
+  account(name: string): AccountDoor {
+    let account = this.accounts.get(name)
+    if (account === undefined) {
+      account = new AccountDoor(++this.#ids, name, this.circuits?.of(name))
+      this.accounts.set(name, account)
+    }
+    return account
+  }
+
+  /** The gates that get room by the passing of time. */
+  *timed(): Generator<Bucket | AccountDoor> {
+    yield* this.buckets.values()
+    yield* this.accounts.values()
+  }
+
+  /** If the holder was let through as a probe, it is none any more. There are as many accounts as backends. */
+  releaseProbe(holder: string, now: number): void {
+    for (const { circuit } of this.accounts.values()) circuit?.released(holder, now)
   }
 
   /** A run that waits for nothing loses its turn in the round, which is then the first again. */
@@ -44,14 +72,5 @@ export class GateRegister {
 
   forgetCap(cap: Cap): void {
     if (cap.forgettable) this.caps.delete(cap.name)
-  }
-
-  #door(doors: Map<string, Door>, name: string): Door {
-    let door = doors.get(name)
-    if (door === undefined) {
-      door = new Door(++this.#ids, name)
-      doors.set(name, door)
-    }
-    return door
   }
 }

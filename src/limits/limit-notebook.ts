@@ -4,18 +4,33 @@ import type { Clock } from '../domain/clock.ts'
 import { DataFolderError } from '../domain/errors.ts'
 import type { Closure } from './bucket.ts'
 import { NotebookFile, toFolderError } from './notebook-file.ts'
-import { NOTEBOOK_VERSION, type PastBucket, pastOf, readNotes, readVersion, settleOpen } from './notebook-lines.ts'
+import {
+  circuitLine,
+  circuitsOf,
+  NOTEBOOK_VERSION,
+  type NotedCircuit,
+  type Notes,
+  type PastBucket,
+  pastOf,
+  readNotes,
+  readVersion,
+  settleOpen,
+} from './notebook-lines.ts'
 
 /** Remembers calls and closures beyond the process, so that a restart never sends more than the limit. */
 export interface LimitNotebook {
   /** What still counted when the notebook was opened; calls in flight at the crash count as answered 5 s later. */
   readonly past: readonly PastBucket[]
+  /** The circuits that were not closed. */
+  readonly circuits: readonly NotedCircuit[]
   /** Notes a call before it is sent; gives its id. Throws DataFolderError: then the call must not be sent. */
   sent(buckets: readonly string[], at: number, keepMs: number): number
   /** Notes an answer. Never throws: a call without one counts as answered after the next start, which is the safe side. */
   answered(id: number, at: number): void
   /** Notes that a bucket was closed. Never throws. */
   closed(bucket: string, closure: Closure): void
+  /** Notes what a circuit has come to. Never throws. */
+  circuit(noted: NotedCircuit): void
   close(): void
 }
 
@@ -37,7 +52,7 @@ export async function openLimitNotebook(folder: string, clock: Clock): Promise<L
       files.set(name, new NotebookFile(join(folder, name), folder, clock, notes))
       return notes
     })
-    return new FolderNotebook(folder, clock, files, pastOf(past))
+    return new FolderNotebook(folder, clock, files, past)
   } catch (error) {
     for (const file of files.values()) file.close()
     throw toFolderError(error, folder, 'Cannot open the notes on rate limits')
@@ -46,6 +61,7 @@ export async function openLimitNotebook(folder: string, clock: Clock): Promise<L
 
 class FolderNotebook implements LimitNotebook {
   readonly past: readonly PastBucket[]
+  readonly circuits: readonly NotedCircuit[]
   readonly #folder: string
   readonly #clock: Clock
   readonly #files: Map<string, NotebookFile>
@@ -54,11 +70,12 @@ class FolderNotebook implements LimitNotebook {
   #ids = 0
   #closed = false
 
-  constructor(folder: string, clock: Clock, files: Map<string, NotebookFile>, past: readonly PastBucket[]) {
+  constructor(folder: string, clock: Clock, files: Map<string, NotebookFile>, notes: readonly Notes[]) {
     this.#folder = folder
     this.#clock = clock
     this.#files = files
-    this.past = past
+    this.past = pastOf(notes)
+    this.circuits = circuitsOf(notes)
   }
 
   sent(buckets: readonly string[], at: number, keepMs: number): number {
@@ -81,6 +98,10 @@ class FolderNotebook implements LimitNotebook {
   closed(bucket: string, closure: Closure): void {
     const { at, until, step } = closure
     this.#try(() => this.#file(bucket).append({ c: bucket, t: at, u: until, n: step }))
+  }
+
+  circuit(noted: NotedCircuit): void {
+    this.#try(() => this.#file(noted.account).append(circuitLine(noted)))
   }
 
   close(): void {

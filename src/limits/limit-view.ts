@@ -9,8 +9,9 @@ export function viewLimits(register: GateRegister, now: number): JsonObject {
   return {
     buckets: viewEach(register.buckets, (bucket) => viewBucket(bucket, now)),
     caps: viewEach(register.caps, viewCap),
-    runs: viewEach(onlyShut(register.runs), viewDoor),
-    accounts: viewEach(onlyShut(register.accounts), viewDoor),
+    runs: viewEach(onlyShut(register.runs, now), (door) => viewDoor(door, now)),
+    accounts: viewEach(onlyShut(register.accounts, now), (door) => viewDoor(door, now)),
+    circuits: register.circuits?.view(now) ?? {},
   }
 }
 
@@ -32,13 +33,19 @@ function viewCap(cap: Cap): JsonObject {
   return { capacity, used: cap.used, waiting: cap.line.waiting }
 }
 
-function viewDoor(door: Door): JsonObject {
-  const { kind, name, detail } = door.reason()
-  return { kind, name, ...(detail === undefined ? {} : { detail }), waiting: door.line.waiting }
+function viewDoor(door: Door, now: number): JsonObject {
+  const { kind, name, until, detail } = door.reason(now)
+  return {
+    kind,
+    name,
+    ...(until === undefined ? {} : { until }),
+    ...(detail === undefined ? {} : { detail }),
+    waiting: door.line.waiting,
+  }
 }
 
-function onlyShut(doors: ReadonlyMap<string, Door>): Map<string, Door> {
-  return new Map([...doors].filter(([, door]) => door.shut !== undefined))
+function onlyShut(doors: ReadonlyMap<string, Door>, now: number): Map<string, Door> {
+  return new Map([...doors].filter(([, door]) => !door.passes(now)))
 }
 
 function viewEach<T>(all: ReadonlyMap<string, T>, view: (one: T) => JsonObject): JsonObject {

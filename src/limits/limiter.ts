@@ -2,14 +2,17 @@ import type { Clock } from '../domain/clock.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { Limiter, SlotRequest, WaitingFor } from '../domain/limiter.ts'
 import type { RateLimit } from '../domain/workflow.ts'
+import type { CircuitChange } from './account-circuit.ts'
 import { Bucket } from './bucket.ts'
 import { Cap } from './cap.ts'
+import type { Circuits } from './circuits.ts'
 import type { Door } from './door.ts'
 import { GateRegister } from './gate-register.ts'
 import { Holdings, type Taken } from './holdings.ts'
 import type { LimitNotebook } from './limit-notebook.ts'
 import { viewLimits } from './limit-view.ts'
 import { RateCalls } from './rate-calls.ts'
+import { type SlotNeeds, slotNeeds } from './slot-needs.ts'
 import { SlotQueue } from './slot-queue.ts'
 import { type Gate, Waiter } from './waiting-queue.ts'
 import { WakeLoop } from './wake-loop.ts'
@@ -19,6 +22,8 @@ export interface LimiterOptions {
   readonly clock: Clock
   /** Without it nothing survives a restart. Closed with the limiter. */
   readonly notebook?: LimitNotebook
+  /** Holds back the creations of accounts in trouble. Default: nothing does. */
+  readonly circuits?: Circuits
 }
 
 /** One limiter for all runs of a data folder; goes on from what its notebook says of earlier calls. */
@@ -26,16 +31,8 @@ export function createLimiter(options: LimiterOptions): Limiter {
   return new SharedLimiter(options)
 }
 
-/** All that a request needs and its holder does not have yet. */
-interface Needs {
-  readonly run: Door
-  readonly gates: readonly Gate[]
-  readonly caps: readonly Cap[]
-  readonly buckets: readonly Bucket[]
-}
-
 class SharedLimiter implements Limiter {
-  readonly #register = new GateRegister()
+  readonly #register: GateRegister
   readonly #loop: WakeLoop
   readonly #holdings: Holdings
   readonly #queue: SlotQueue
@@ -45,7 +42,9 @@ class SharedLimiter implements Limiter {
   #grants = 0
   #closed = false
 
-  constructor({ clock, notebook }: LimiterOptions) {
+  constructor({ clock, notebook, circuits }: LimiterOptions) {
+    this.#register = new GateRegister(circuits)
+    circuits?.onChange((change) => this.#circuitChanged(change))
     this.#notebook = notebook
     this.#loop = new WakeLoop(clock, {
       drain: (gate, now) => this.#drain(gate, now),
@@ -97,13 +96,14 @@ class SharedLimiter implements Limiter {
   async acquire(request: SlotRequest, signal: AbortSignal, onWait?: (waiting: WaitingFor) => void): Promise<void> {
     this.#refuseIfOver(signal)
     const now = this.#loop.now()
-    const needs = this.#needs(request)
+    const needs = slotNeeds(request, this.#register, this.#holdings)
     const free = !((request.notBefore ?? 0) > now) && needs.gates.every((gate) => gate.passes(now) && gate.idle)
-    const taken = free ? this.#take(request.holder, needs) : this.#wait(request, needs, signal, onWait, now)
+    const taken = free ? this.#take(request.holder, needs, now) : this.#wait(request, needs, signal, onWait, now)
     // Whoever was aborted in the tick of the grant does not look at it any more: it must not keep what it got.
     const got = await taken
     if (!signal.aborted) return
     this.#holdings.giveBack(got)
+    this.#register.releaseProbe(request.holder, this.#loop.now())
     this.#settle()
     throw signal.reason
   }
@@ -118,6 +118,7 @@ class SharedLimiter implements Limiter {
 
   release(holder: string, caps?: readonly string[]): void {
     if (!this.#holdings.has(holder)) return
+    if (caps === undefined) this.#register.releaseProbe(holder, this.#loop.now())
     this.#holdings.release(holder, caps === undefined ? undefined : (cap) => caps.includes(cap.name))
     if (this.#someoneWaits) this.#settle()
   }
@@ -154,6 +155,10 @@ class SharedLimiter implements Limiter {
     this.#open(this.#register.accounts.get(account))
   }
 
+  isTroubled(account: string): boolean {
+    return this.#register.circuits?.isTroubled(account) ?? false
+  }
+
   waiting(holder: string): WaitingFor | undefined {
     const now = this.#loop.now()
     return this.#queue.waiting(holder, now) ?? this.#calls.waiting(holder, now)
@@ -185,36 +190,16 @@ class SharedLimiter implements Limiter {
     signal.throwIfAborted()
   }
 
-  #needs(request: SlotRequest): Needs {
-    const { holder } = request
-    const held = this.#holdings.has(holder)
-    const run = this.#register.run(request.run)
-    const gates: Gate[] = [this.#register.account(request.account), run]
-    const caps: Cap[] = []
-    const buckets: Bucket[] = []
-    for (const name of request.caps) {
-      const cap = this.#register.cap(name)
-      if (caps.includes(cap) || (held && this.#holdings.holds(holder, cap))) continue
-      caps.push(cap)
-      gates.push(cap)
-    }
-    for (const name of request.buckets) {
-      const bucket = this.#register.bucket(name)
-      if (buckets.includes(bucket) || (held && this.#holdings.holds(holder, bucket))) continue
-      buckets.push(bucket)
-      gates.push(bucket)
-    }
-    return { run, gates, caps, buckets }
-  }
-
-  #take(holder: string, { run, caps, buckets }: Needs): Taken {
+  #take(holder: string, { account, run, caps, buckets }: SlotNeeds, now: number): Taken {
     run.turn = ++this.#grants
-    return this.#holdings.take(holder, caps, buckets)
+    const taken = this.#holdings.take(holder, caps, buckets)
+    account.circuit?.granted(holder, now)
+    return taken
   }
 
   #wait(
     request: SlotRequest,
-    needs: Needs,
+    needs: SlotNeeds,
     signal: AbortSignal,
     onWait: ((waiting: WaitingFor) => void) | undefined,
     now: number,
@@ -232,7 +217,7 @@ class SharedLimiter implements Limiter {
         onWait,
         grant: () => {
           leave()
-          resolve(this.#take(request.holder, needs))
+          resolve(this.#take(request.holder, needs, this.#loop.now()))
         },
         refuse: (error) => {
           leave()
@@ -257,6 +242,16 @@ class SharedLimiter implements Limiter {
     door.shut = undefined
     this.#loop.touch(door)
     this.#settle()
+  }
+
+  /** One that has just opened says so to all who wait for that account, wherever they do. */
+  #circuitChanged({ account, before, after }: CircuitChange): void {
+    const door = this.#register.accounts.get(account)
+    if (door === undefined) return
+    const now = this.#loop.now()
+    if (before.state === 'closed' && after.state === 'open') this.#queue.gather(door, now)
+    else this.#loop.touch(door)
+    this.#loop.settle(now)
   }
 
   #freed(gate: Gate): void {
@@ -296,20 +291,21 @@ class SharedLimiter implements Limiter {
   #wakeAt(now: number): number | null {
     if (!this.#someoneWaits) return null
     let next = this.#queue.wakeAt()
-    for (const bucket of this.#register.buckets.values()) {
-      const at = bucket.wakeAt(now)
+    for (const gate of this.#register.timed()) {
+      const at = gate.wakeAt(now)
       if (at !== null && (next === null || at < next)) next = at
     }
     return next
   }
 
   #wake(now: number): void {
-    for (const bucket of this.#register.buckets.values()) if (bucket.isDue(now)) this.#loop.touch(bucket)
+    for (const gate of this.#register.timed()) if (gate.isDue(now)) this.#loop.touch(gate)
     this.#queue.wake(now)
   }
 
   #rewind(now: number, byMs: number): void {
     for (const bucket of this.#register.buckets.values()) bucket.rewind(now)
+    for (const { circuit } of this.#register.accounts.values()) circuit?.rewind(byMs)
     this.#queue.rewind(now, byMs)
   }
 }

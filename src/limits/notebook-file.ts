@@ -23,7 +23,7 @@ export class NotebookFile {
     this.#path = path
     this.#folder = folder
     this.#clock = clock
-    this.#fd = begin(path, notes ?? { open: new Map(), done: [], closed: [] }, folder)
+    this.#fd = begin(path, notes ?? { open: new Map(), done: [], closed: [], circuits: [] }, folder)
     this.#bytes = fstatSync(this.#fd).size
     this.#compactAt = Math.max(COMPACT_BYTES, 2 * this.#bytes)
   }

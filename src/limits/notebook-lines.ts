@@ -1,5 +1,16 @@
+import type { CircuitName } from './account-circuit.ts'
 import type { Closure } from './bucket.ts'
 import { IN_TRANSIT_MS } from './rate-window.ts'
+
+/** A circuit that is not closed, as it is noted; `openings` 0: it has closed. */
+export interface NotedCircuit {
+  readonly account: string
+  readonly name: CircuitName
+  readonly at: number
+  readonly until: number
+  readonly openings: number
+  readonly why: string
+}
 
 /** What an earlier process left of one bucket. */
 export interface PastBucket {
@@ -41,7 +52,17 @@ interface ClosedLine {
   readonly n: number
 }
 
-export type NotebookLine = SentLine | AnswerLine | DoneLine | ClosedLine
+/** At `t` the circuit `h` of account `o` held creations back until `u`, opened `n` times in a row because of `y`; `n` 0: closed. */
+interface CircuitLine {
+  readonly o: string
+  readonly h: CircuitName
+  readonly t: number
+  readonly u: number
+  readonly n: number
+  readonly y: string
+}
+
+export type NotebookLine = SentLine | AnswerLine | DoneLine | ClosedLine | CircuitLine
 
 /** First line of each file. */
 export const NOTEBOOK_VERSION = 1
@@ -52,6 +73,7 @@ export interface Notes {
   readonly open: ReadonlyMap<number, SentLine>
   readonly done: readonly DoneLine[]
   readonly closed: readonly ClosedLine[]
+  readonly circuits: readonly CircuitLine[]
 }
 
 /** The version that a file's first line names; undefined when it names none. */
@@ -65,11 +87,13 @@ export function readNotes(text: string, now: number): Notes {
   const open = new Map<number, SentLine>()
   const done: DoneLine[] = []
   const closed = new Map<string, ClosedLine>()
+  const circuits = new Map<string, CircuitLine>()
   // What follows the last newline is torn.
   for (const line of text.split('\n').slice(0, -1)) {
     const note = parseLine(line)
     if (note === undefined) continue
     if ('s' in note) open.set(note.s, note)
+    else if ('o' in note) circuits.set(`${note.h} ${note.o}`, note)
     else if ('c' in note) closed.set(note.c, note)
     else if ('d' in note) done.push(note)
     else {
@@ -84,20 +108,39 @@ export function readNotes(text: string, now: number): Notes {
     done: done
       .map((note) => (note.d > now + IN_TRANSIT_MS ? { ...note, d: now } : note))
       .filter((note) => note.d + note.w >= now),
-    closed: [...closed.values()].filter((note) => note.u > now),
+    closed: [...closed.values()].map((note) => sinceSetBack(note, now)).filter((note) => note.u > now),
+    // Also when its time has come: then one creation goes before the others.
+    circuits: [...circuits.values()].filter((note) => note.n > 0),
   }
+}
+
+/** What was noted before the clock went back holds for as long as it did then, not until the clock is there again. */
+function sinceSetBack(note: ClosedLine, now: number): ClosedLine {
+  return note.t > now ? { ...note, t: now, u: note.u - (note.t - now) } : note
 }
 
 /** Calls that were in flight when the process ended may still be on their way: they count as answered when that is over. */
 export function settleOpen(notes: Notes, now: number): Notes {
   const ended = [...notes.open.values()].map(({ b, w }): DoneLine => ({ d: now + IN_TRANSIT_MS, b, w }))
-  return { open: new Map(), done: [...notes.done, ...ended], closed: notes.closed }
+  return { open: new Map(), done: [...notes.done, ...ended], closed: notes.closed, circuits: notes.circuits }
 }
 
 /** The text of a file that holds the notes and nothing else. */
 export function writeNotes(notes: Notes): string {
-  const lines = [{ v: NOTEBOOK_VERSION }, ...notes.closed, ...notes.done, ...notes.open.values()]
+  const lines = [{ v: NOTEBOOK_VERSION }, ...notes.closed, ...notes.circuits, ...notes.done, ...notes.open.values()]
   return lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+}
+
+/** The line that notes a circuit. */
+export function circuitLine({ account, name, at, until, openings, why }: NotedCircuit): NotebookLine {
+  return { o: account, h: name, t: at, u: until, n: openings, y: why }
+}
+
+/** The circuits of several files that are not closed. */
+export function circuitsOf(all: readonly Notes[]): NotedCircuit[] {
+  return all.flatMap(({ circuits }) =>
+    circuits.map(({ o, h, t, u, n, y }) => ({ account: o, name: h, at: t, until: u, openings: n, why: y })),
+  )
 }
 
 /** The notes of several files by bucket. */
@@ -128,10 +171,13 @@ export function pastOf(all: readonly Notes[]): PastBucket[] {
 function parseLine(line: string): NotebookLine | undefined {
   const note = parseObject(line)
   if (note === undefined) return undefined
-  const { s, b, t, w, a, d, c, u, n } = note
+  const { s, b, t, w, a, d, c, u, n, o, h, y } = note
   if (isNumber(s) && isNames(b) && isNumber(t) && isNumber(w)) return { s, b, t, w }
   if (isNumber(d) && isNames(b) && isNumber(w)) return { d, b, w }
   if (typeof c === 'string' && isNumber(t) && isNumber(u) && isNumber(n)) return { c, t, u, n }
+  if (typeof o === 'string' && (h === 'calls' || h === 'ends') && isNumber(t) && isNumber(u) && isNumber(n)) {
+    return { o, h, t, u, n, y: typeof y === 'string' ? y : '' }
+  }
   if (isNumber(a) && isNumber(t)) return { a, t }
   return undefined
 }

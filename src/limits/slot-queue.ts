@@ -260,7 +260,7 @@ export class SlotQueue {
 
   #reason(waiter: Waiter, now: number): WaitReason {
     if (waiter.group?.gate !== undefined) return waiter.group.gate.reason(now)
-    const shut = waiter.gates.find((gate) => gate instanceof Door && !gate.passes())
+    const shut = waiter.gates.find((gate) => gate instanceof Door && !gate.passes(now))
     if (shut !== undefined) return shut.reason(now)
     const name = waiter.gates.at(-1)?.reason(now).name ?? ''
     return { kind: 'closed', name, until: waiter.notBefore, detail: 'was asked to wait before it tries again' }

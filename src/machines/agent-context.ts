@@ -2,6 +2,7 @@ import type { AgentRunRef, Failure } from '../domain/backend.ts'
 import type { Json } from '../domain/json.ts'
 import type { OnFailure } from '../domain/workflow.ts'
 import type { AttemptInput } from './effects.ts'
+import { explainFailure } from './explain-failure.ts'
 
 /** What the machine must know of a task's spec. */
 export interface AgentPolicy {
@@ -39,11 +40,14 @@ export interface AgentContext {
   readonly attempt: number
   /** Attempts made since a person last decided; the policy bounds these. */
   readonly tries: number
-  /** Calls of this attempt's creation that certainly did nothing, in a row. */
-  readonly refusals: number
+  /** How much went wrong for the task since a person last decided: failed attempts, and creates that were put back. Spaces them. */
+  readonly setbacks: number
+  /** The create was put back just now: it is not to be repeated at once. */
+  readonly putBack?: true | undefined
   readonly turn: number
   readonly ref?: AgentRunRef | undefined
   readonly intentAt?: number | undefined
+  /** The provider wants to be left alone until then, ms. It holds for the attempts that follow, too. */
   readonly notBefore?: number | undefined
   readonly deadlineMs: number
   readonly failure?: Failure | undefined
@@ -76,24 +80,57 @@ export const ADOPTED_DEADLINE_MS = 30 * 24 * 3_600_000
 /** Which attempt this is, as effects are told. */
 export const attemptOf = (context: AgentContext): AttemptInput => ({ task: context.task, attempt: context.attempt })
 
-/** The context of the attempt after this one. `undefined` clears a field; JSON drops it. */
-export const nextAttempt = (context: AgentContext, tries: number) => ({
+/** The context of the attempt after this one: what spaces attempts goes on. `undefined` clears a field; JSON drops it. */
+export const nextAttempt = (context: AgentContext) => ({
+  ...newAttempt(context),
+  tries: context.tries + 1,
+})
+
+/** The context of an attempt that a person asks for: it begins anew, and at once. */
+export const freshAttempt = (context: AgentContext) => ({
+  ...newAttempt(context),
+  tries: 1,
+  setbacks: 0,
+  notBefore: undefined,
+})
+
+const newAttempt = (context: AgentContext) => ({
   attempt: context.attempt + 1,
-  tries,
-  refusals: 0,
   turn: 1,
   deadlineMs: context.policy.timeoutMs,
-  ...CLEARED,
+  ref: undefined,
+  intentAt: undefined,
+  putBack: undefined,
+  reason: undefined,
+  doubt: undefined,
 })
-const CLEARED = { ref: undefined, intentAt: undefined, notBefore: undefined, reason: undefined, doubt: undefined }
+
+/** What another setback leaves behind: it spaces the attempts that follow, and what the provider asked for holds for them. */
+export function setBack({ setbacks, notBefore }: Spaced, failure: Failure) {
+  const latest = Math.max(notBefore ?? 0, failure.notBefore ?? 0)
+  return { setbacks: setbacksOf({ setbacks }) + 1, ...(latest === 0 ? {} : { notBefore: latest }) }
+}
+/** Records of troupe 0.1.0 do not hold the count. */
+export const setbacksOf = ({ setbacks }: Spaced): number => setbacks ?? 0
+interface Spaced {
+  readonly setbacks?: number | undefined
+  readonly notBefore?: number | undefined
+}
+
+/** What `acquireSlots` is told of when to begin. */
+export const whenToBegin = (context: Spaced & { readonly putBack?: true | undefined }) => ({
+  refusals: context.putBack ? Math.max(1, setbacksOf(context)) : 0,
+  ...(context.notBefore === undefined ? {} : { notBefore: context.notBefore }),
+})
 
 /** The failure of an agent run that is past its deadline. */
-export const deadlineFailure = (context: AgentContext): Failure => ({
-  kind: 'deadline',
-  message: `No end within ${Math.round(context.deadlineMs / 1000)} s`,
-  retryable: true,
-  certain: true,
-})
+export const deadlineFailure = (context: AgentContext): Failure =>
+  explainFailure({
+    kind: 'deadline',
+    message: `No end within ${Math.round(context.deadlineMs / 1000)} s`,
+    retryable: true,
+    certain: true,
+  })
 
 /** What becomes of a task that cannot run at all. */
 const CANNOT_RUN = { escalate: 'quarantine', skip: 'skip', fail: 'fail', continue: 'fail' } as const

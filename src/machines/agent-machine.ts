@@ -11,20 +11,38 @@
  * intent is in the record before the call. I7: only the watch's output or a command ends an attempt. I11: escalated takes commands.
  */
 import { assign } from 'xstate'
-import { ADOPTED_DEADLINE_MS, admission, attemptOf, deadlineFailure, nextAttempt, refOf } from './agent-context.ts'
+import type { Failure } from '../domain/backend.ts'
+import {
+  ADOPTED_DEADLINE_MS,
+  admission,
+  attemptOf,
+  deadlineFailure,
+  nextAttempt,
+  refOf,
+  setBack,
+  whenToBegin,
+} from './agent-context.ts'
 import {
   decide,
   failed,
   giveItUp,
   giveUp,
+  goesOn,
   keepFailure,
+  keepSettled,
   lookAgain,
   machine,
+  pauses,
   release,
   waitLonger,
   watch,
 } from './agent-parts.ts'
-import { failureOf } from './effects.ts'
+import { endReason, failureOf } from './effects.ts'
+
+const keepReason = machine.assign(({ context, event }) => {
+  const failure = 'output' in event ? (event.output as Failure) : failureOf(undefined)
+  return { failure, reason: endReason(failure, context.tries, context.policy.attempts) }
+})
 
 export const agentMachine = machine.createMachine({
   id: 'agent',
@@ -35,7 +53,7 @@ export const agentMachine = machine.createMachine({
     admit: admission(input),
     attempt: input.quarantined?.attempt ?? 1,
     tries: 1,
-    refusals: 0,
+    setbacks: 0,
     turn: 1,
     deadlineMs: input.policy.timeoutMs,
     ...(input.skip === undefined ? {} : { reason: input.skip }),
@@ -62,13 +80,15 @@ export const agentMachine = machine.createMachine({
             src: 'acquireSlots',
             input: ({ context }) => ({
               ...attemptOf(context),
-              refusals: context.refusals,
-              ...(context.notBefore === undefined ? {} : { notBefore: context.notBefore }),
+              ...whenToBegin(context),
             }),
             onDone: {
               target: 'creating',
               // The first intent of an attempt stays: a search must go back to it.
-              actions: assign(({ context, event }) => ({ intentAt: context.intentAt ?? event.output.at })),
+              actions: assign(({ context, event }) => ({
+                intentAt: context.intentAt ?? event.output.at,
+                putBack: undefined,
+              })),
             },
             onError: { target: 'recovering', actions: keepFailure },
           },
@@ -94,7 +114,7 @@ export const agentMachine = machine.createMachine({
                 }),
                 onDone: {
                   target: '#agent.live.running',
-                  actions: assign(({ event }) => ({ ref: event.output, refusals: 0 })),
+                  actions: assign(({ event }) => ({ ref: event.output })),
                 },
                 onError: [
                   { guard: { type: 'isUncertain', params: failed }, target: 'reconciling' },
@@ -115,8 +135,8 @@ export const agentMachine = machine.createMachine({
                     actions: [
                       release,
                       assign(({ context, event }) => ({
-                        refusals: context.refusals + 1,
-                        notBefore: failureOf(event.error).notBefore,
+                        ...setBack(context, failureOf(event.error)),
+                        putBack: true,
                       })),
                     ],
                   },
@@ -133,9 +153,7 @@ export const agentMachine = machine.createMachine({
                   {
                     guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'found' }) },
                     target: '#agent.live.running',
-                    actions: assign(({ event }) =>
-                      event.output.kind === 'found' ? { ref: event.output.ref, refusals: 0 } : {},
-                    ),
+                    actions: assign(({ event }) => (event.output.kind === 'found' ? { ref: event.output.ref } : {})),
                   },
                   {
                     guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'absent' }) },
@@ -167,7 +185,14 @@ export const agentMachine = machine.createMachine({
               {
                 guard: 'mayRunBeside',
                 target: 'retrying',
-                actions: [giveUp, release, assign(({ context }) => ({ failure: deadlineFailure(context) }))],
+                actions: [
+                  giveUp,
+                  release,
+                  assign(({ context }) => {
+                    const failure = deadlineFailure(context)
+                    return { failure, ...setBack(context, failure) }
+                  }),
+                ],
               },
               {
                 target: 'escalated.overdue',
@@ -180,8 +205,8 @@ export const agentMachine = machine.createMachine({
           },
           on: { ...giveItUp, 'task.wait': waitLonger },
           states: {
-            watching: { invoke: watch('active', [{ as: 'paused', target: '#agent.live.running.needsInput' }]) },
-            needsInput: { invoke: watch('paused', [{ as: 'active', target: '#agent.live.running.watching' }]) },
+            watching: { invoke: watch('active', [pauses]) },
+            needsInput: { invoke: watch('paused', [goesOn]) },
             stopping: {
               invoke: {
                 id: 'stop',
@@ -239,22 +264,11 @@ export const agentMachine = machine.createMachine({
               {
                 guard: { type: 'mayRetry', params: ({ event }) => event.output },
                 target: 'retrying',
-                actions: assign(({ event }) => ({ failure: event.output })),
+                actions: assign(({ context, event }) => ({ failure: event.output, ...setBack(context, event.output) })),
               },
-              {
-                guard: 'escalates',
-                target: 'escalated',
-                actions: assign(({ event }) => ({ failure: event.output, reason: event.output.message })),
-              },
-              {
-                guard: 'skips',
-                target: '#agent.skipped',
-                actions: assign(({ event }) => ({ failure: event.output, reason: event.output.message })),
-              },
-              {
-                target: '#agent.failed',
-                actions: assign(({ event }) => ({ failure: event.output, reason: event.output.message })),
-              },
+              { guard: 'escalates', target: 'escalated', actions: keepReason },
+              { guard: 'skips', target: '#agent.skipped', actions: keepReason },
+              { target: '#agent.failed', actions: keepReason },
             ],
             onError: {
               target: 'escalated',
@@ -268,7 +282,7 @@ export const agentMachine = machine.createMachine({
           after: {
             retryDelay: {
               target: 'pending',
-              actions: assign(({ context }) => nextAttempt(context, context.tries + 1)),
+              actions: assign(({ context }) => nextAttempt(context)),
             },
           },
           on: decide,
@@ -289,7 +303,12 @@ export const agentMachine = machine.createMachine({
                 'task.wait': waitLonger,
                 'task.adopt': {
                   target: '#agent.live.running',
-                  actions: assign({ deadlineMs: ADOPTED_DEADLINE_MS, reason: undefined, failure: undefined }),
+                  actions: assign({
+                    deadlineMs: ADOPTED_DEADLINE_MS,
+                    setbacks: 0,
+                    reason: undefined,
+                    failure: undefined,
+                  }),
                 },
               },
             },
@@ -311,13 +330,14 @@ export const agentMachine = machine.createMachine({
           ...(context.ref === undefined ? {} : { ref: context.ref }),
           ...(context.doubt && context.intentAt !== undefined ? { intentAt: context.intentAt } : {}),
         }),
-        onDone: {
-          target: 'cancelled',
-          actions: [
-            assign(({ context, event }) => ({ reason: event.output.note, ref: context.ref ?? event.output.ref })),
-            giveUp,
-          ],
-        },
+        onDone: [
+          {
+            guard: { type: 'isStillRunning', params: ({ event }) => event.output },
+            target: 'cancelled',
+            actions: [keepSettled, giveUp],
+          },
+          { target: 'cancelled', actions: keepSettled },
+        ],
         onError: {
           target: 'cancelled',
           actions: [assign(({ event }) => ({ reason: `It may still run: ${failureOf(event.error).message}` })), giveUp],

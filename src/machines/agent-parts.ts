@@ -7,9 +7,10 @@ import {
   type AgentInput,
   attemptOf,
   BLOCKED,
-  nextAttempt,
+  freshAttempt,
   PUT_BACK,
   refOf,
+  setbacksOf,
 } from './agent-context.ts'
 import { backoffDelay } from './backoff.ts'
 import {
@@ -76,7 +77,7 @@ export const machine = setup({
     retryDelay: ({ context }) =>
       backoffDelay(
         context.policy,
-        context.tries,
+        Math.max(1, setbacksOf(context)),
         context.policy.seed,
         `${context.run}/${context.task}/${context.attempt}`,
       ),
@@ -100,6 +101,11 @@ export const giveUp = {
 export const keepFailure = machine.assign(({ event }) => ({
   failure: failureOf('error' in event ? event.error : undefined),
 }))
+/** What a cancel achieved, and the agent run that it found. */
+export const keepSettled = machine.assign(({ context, event }) => {
+  const settled = 'output' in event ? (event.output as SettleOutput) : undefined
+  return settled === undefined ? {} : { reason: settled.note, ref: context.ref ?? settled.ref }
+})
 export const failed = ({ event }: { event: { error: unknown } }) => failureOf(event.error)
 
 /** What a person may decide about a task that does not go on by itself; `first` says what becomes of its agent run. */
@@ -111,7 +117,7 @@ function decisions<First extends object>(first: First) {
         first,
         release,
         machine.assign(({ context, event }) => ({
-          ...nextAttempt(context, 1),
+          ...freshAttempt(context),
           ...(event.type === 'task.retry' && event.prompt !== undefined ? { prompt: event.prompt } : {}),
         })),
       ],
@@ -140,6 +146,7 @@ export const waitLonger = {
   reenter: true,
   actions: machine.assign(({ context, event }) => ({
     deadlineMs: (event.type === 'task.wait' ? event.ms : undefined) ?? context.policy.timeoutMs,
+    setbacks: 0,
     reason: undefined,
     failure: undefined,
   })),
@@ -150,12 +157,26 @@ export const lookAgain = {
   target: '#agent.live.creating.reconciling',
   actions: [
     { type: 'holdSlots', params: ({ context }: { context: AgentContext }) => attemptOf(context) },
-    machine.assign({ reason: undefined, doubt: undefined }),
+    machine.assign({ reason: undefined, doubt: undefined, setbacks: 0 }),
   ],
 } as const
 
+/** Tells people what an agent that is paused asks, and where it can be told. */
+const askPeople = {
+  type: 'raiseAlert',
+  params: ({ context, event }: { context: AgentContext; event: { output: WatchOutput } }) => {
+    const { asks } = event.output
+    const where = context.ref?.url ?? context.ref?.id ?? 'the backend'
+    const what = asks === undefined ? 'is paused and waits for input' : `asks: ${asks}`
+    return { code: 'needs-input', message: `${context.task} ${what} (answer at ${where})` }
+  },
+} as const
+/** The agent run is paused, or goes on. */
+export const pauses = { as: 'paused', target: '#agent.live.running.needsInput', actions: askPeople } as const
+export const goesOn = { as: 'active', target: '#agent.live.running.watching', actions: [] } as const
+
 /** Watches the agent run until it ends or is no longer what it was seen to be. */
-export function watch<Other extends { as: WatchOutput['kind']; target: string }>(
+export function watch<Other extends typeof pauses | typeof goesOn>(
   expect: WatchInput['expect'],
   other: readonly Other[],
 ) {
@@ -172,6 +193,7 @@ export function watch<Other extends { as: WatchOutput['kind']; target: string }>
       ref: refOf(context),
       turn: context.turn,
       expect,
+      ...(context.intentAt === undefined ? {} : { intentAt: context.intentAt }),
     }),
     onDone: [
       {
@@ -180,7 +202,7 @@ export function watch<Other extends { as: WatchOutput['kind']; target: string }>
         // It ended by evidence, so that it was late no longer matters.
         actions: machine.assign({ reason: undefined }),
       },
-      ...other.map(({ as, target }) => ({ guard: kindIs(as), target })),
+      ...other.map(({ as, target, actions }) => ({ guard: kindIs(as), target, actions })),
       {
         target: '#agent.live.recovering',
         actions: machine.assign(({ event }) => ({

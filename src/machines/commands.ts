@@ -17,6 +17,11 @@ export function legalTaskCommands(state: string): readonly string[] {
   return LEGAL[state] ?? []
 }
 
+/** Whether a task in this public state may be completed with what an attempt returned late: wherever a person may complete it. */
+export function takesLateResult(state: string): boolean {
+  return legalTaskCommands(state).includes('complete')
+}
+
 /** What a run in this public state takes. */
 export function legalRunCommands(status: string): readonly string[] {
   switch (status) {

@@ -2,6 +2,7 @@ import { fromPromise } from 'xstate'
 import type { AgentRunRef, Failure } from '../domain/backend.ts'
 import type { Json } from '../domain/json.ts'
 import type { PullRequest } from '../domain/report.ts'
+import { explainFailure, normaliseStatus } from './explain-failure.ts'
 
 /** What the effects of agents and managers take and give. Inputs are plain JSON: they are journaled as owed. */
 export interface AttemptInput {
@@ -9,8 +10,9 @@ export interface AttemptInput {
   readonly attempt: number
 }
 export interface AcquireInput extends AttemptInput {
-  /** How often in a row the create was refused without effect; spaces the next one. */
+  /** How much went wrong for the task in a row, if its create was put back just now; spaces the next one. 0: it was not. */
   readonly refusals: number
+  /** The provider wants to be left alone until then, ms; it may have passed. */
   readonly notBefore?: number
 }
 export interface AcquireOutput {
@@ -35,10 +37,16 @@ export interface WatchInput extends AttemptInput {
   readonly turn: number
   /** What it was last seen to be: the watch ends when that changes. */
   readonly expect: 'active' | 'paused' | 'end'
+  /** When its create was intended: how far back it is looked for when it seems to have vanished. */
+  readonly intentAt?: number
 }
 export interface WatchOutput {
   readonly kind: 'complete' | 'failed' | 'cancelled' | 'gone' | 'paused' | 'active'
   readonly rawStatus: string | null
+  /** Of a paused one: what it asks, one line, cut. */
+  readonly asks?: string
+  /** Of one that did not complete: the branch of its pull request. */
+  readonly branch?: string
 }
 export interface ReportInput extends AttemptInput {
   readonly ref: AgentRunRef
@@ -84,21 +92,37 @@ export function failureOf(error: unknown): Failure {
   return { kind: 'internal', message, retryable: false, certain: true }
 }
 
-/** How the end of an agent run that did not complete reads as a failure. */
-export function endFailure(end: WatchOutput): Failure {
-  const status = end.rawStatus ?? 'null'
-  if (end.kind === 'gone') {
-    return { kind: 'not-found', message: 'The backend no longer knows the agent run', retryable: true, certain: true }
+/** How the end of an agent run that did not complete reads as a failure, explained. */
+export function endFailure({ kind, rawStatus, branch }: WatchOutput): Failure {
+  const agentStatus = normaliseStatus(rawStatus)
+  const own = branch === undefined ? {} : { branch }
+  const failure = { retryable: true, certain: true, ...own } as const
+  if (kind === 'gone') {
+    return explainFailure({ kind: 'not-found', message: 'The backend no longer knows the agent run', ...failure })
   }
-  if (end.kind === 'cancelled') {
-    return {
-      kind: 'cancelled-outside',
-      message: `The agent run was stopped at the backend (${status})`,
-      retryable: false,
-      certain: true,
-    }
+  if (kind === 'cancelled') {
+    const message = `The agent run was stopped at the backend (${agentStatus})`
+    return explainFailure({ kind: 'cancelled-outside', message, agentStatus, ...failure })
   }
-  return { kind: 'agent-failed', message: `The agent run ended with ${status}`, retryable: true, certain: true }
+  return explainFailure({
+    kind: 'agent-failed',
+    message: `The agent run ended with ${agentStatus === '' ? 'no status' : agentStatus}`,
+    agentStatus,
+    ...failure,
+  })
+}
+
+/** Why a task got no further, for people: what failed, why, and that no other attempt follows by itself. */
+export function endReason(failure: Failure, tries: number, attempts: number): string {
+  const rest = failure.retryable ? `No attempt is left (${tries} of ${attempts}).` : 'It is not tried again by itself.'
+  return [sentence(failure.message.slice(0, 1_000)), failure.why, rest]
+    .filter((part) => part !== undefined && part !== '')
+    .join(' ')
+}
+
+function sentence(text: string): string {
+  const trimmed = text.trim()
+  return trimmed === '' || /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`
 }
 
 export interface NewsInput extends AttemptInput {

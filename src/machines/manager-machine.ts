@@ -11,8 +11,7 @@
  */
 import { assign, type DoneActorEvent, type ErrorActorEvent, setup } from 'xstate'
 import type { AgentRunRef, Failure } from '../domain/backend.ts'
-import { MANAGER } from '../domain/ids.ts'
-import { BLOCKED, PUT_BACK } from './agent-context.ts'
+import { BLOCKED, PUT_BACK, setBack, setbacksOf, whenToBegin } from './agent-context.ts'
 import { backoffDelay } from './backoff.ts'
 import {
   type AcquireInput,
@@ -21,6 +20,7 @@ import {
   type CreateInput,
   type DiagnoseInput,
   endFailure,
+  endReason,
   failureOf,
   type NewsInput,
   type NewsOutput,
@@ -35,48 +35,7 @@ import {
   type WatchInput,
   type WatchOutput,
 } from './effects.ts'
-
-export interface ManagerPolicy {
-  readonly attempts: number
-  readonly delayMs: number
-  readonly factor: number
-  readonly maxDelayMs: number
-  /** How long one turn may last. */
-  readonly timeoutMs: number
-  readonly seed: number
-}
-
-export interface ManagerInput {
-  readonly run: string
-  readonly policy: ManagerPolicy
-}
-
-export interface ManagerContext {
-  readonly run: string
-  readonly policy: ManagerPolicy
-  readonly attempt: number
-  readonly tries: number
-  readonly refusals: number
-  readonly turn: number
-  /** Records told of in turns that ended, and in the turn under way. */
-  readonly toldUpTo: number
-  readonly upTo: number
-  /** The turn under way is the last. */
-  readonly final: boolean
-  readonly ref?: AgentRunRef | undefined
-  readonly intentAt?: number | undefined
-  readonly notBefore?: number | undefined
-  readonly failure?: Failure | undefined
-  readonly reason?: string | undefined
-  readonly doubt?: true | undefined
-  /** The run is ending: no further agent run is created. */
-  readonly finishing?: true | undefined
-}
-
-export type ManagerEvent = { type: 'manager.finish' } | { type: 'manager.cancel' }
-
-const attemptOf = (context: ManagerContext): AttemptInput => ({ task: MANAGER, attempt: context.attempt })
-const refOf = (context: ManagerContext): AgentRunRef => context.ref ?? { backend: '', id: '' }
+import { attemptOf, type ManagerContext, type ManagerEvent, type ManagerInput, refOf } from './manager-context.ts'
 
 const machine = setup({
   types: {
@@ -109,12 +68,18 @@ const machine = setup({
     mayRetry: ({ context }, failure: Failure) =>
       !context.finishing && failure.retryable && context.tries < context.policy.attempts,
     isLastTurn: ({ context }) => context.final,
+    isStillRunning: ({ event }) => 'output' in event && (event.output as SettleOutput).stillRunning,
     hasNothingToTell: (_, news: NewsOutput) => news.final && !news.changed,
     is: (_, params: { kind: string; as: string }) => params.kind === params.as,
   },
   delays: {
     retryDelay: ({ context }) =>
-      backoffDelay(context.policy, context.tries, context.policy.seed, `${context.run}/manager/${context.attempt}`),
+      backoffDelay(
+        context.policy,
+        Math.max(1, setbacksOf(context)),
+        context.policy.seed,
+        `${context.run}/manager/${context.attempt}`,
+      ),
     turnDeadline: ({ context }) => context.policy.timeoutMs,
   },
 })
@@ -133,6 +98,10 @@ const giveUp = {
   }),
 } as const
 const keepFailure = machine.assign(({ event }) => ({ failure: failureOf('error' in event ? event.error : undefined) }))
+const keepSettled = machine.assign(({ context, event }) => {
+  const settled = 'output' in event ? (event.output as SettleOutput) : undefined
+  return settled === undefined ? {} : { reason: settled.note, ref: context.ref ?? settled.ref }
+})
 const failed = ({ event }: { event: { error: unknown } }) => failureOf(event.error)
 
 const silent = {
@@ -165,7 +134,7 @@ export const managerMachine = machine.createMachine({
     policy: input.policy,
     attempt: 1,
     tries: 1,
-    refusals: 0,
+    setbacks: 0,
     turn: 1,
     toldUpTo: 0,
     upTo: 0,
@@ -186,12 +155,14 @@ export const managerMachine = machine.createMachine({
             src: 'acquireSlots',
             input: ({ context }) => ({
               ...attemptOf(context),
-              refusals: context.refusals,
-              ...(context.notBefore === undefined ? {} : { notBefore: context.notBefore }),
+              ...whenToBegin(context),
             }),
             onDone: {
               target: 'creating',
-              actions: assign(({ context, event }) => ({ intentAt: context.intentAt ?? event.output.at })),
+              actions: assign(({ context, event }) => ({
+                intentAt: context.intentAt ?? event.output.at,
+                putBack: undefined,
+              })),
             },
             onError: { target: 'recovering', actions: keepFailure },
           },
@@ -206,10 +177,14 @@ export const managerMachine = machine.createMachine({
               invoke: {
                 id: 'create',
                 src: 'createAgentRun',
-                input: ({ context }) => ({ ...attemptOf(context), intentAt: context.intentAt ?? 0 }),
+                input: ({ context }) => ({
+                  ...attemptOf(context),
+                  intentAt: context.intentAt ?? 0,
+                  ...(context.failure === undefined ? {} : { failure: context.failure }),
+                }),
                 onDone: {
                   target: '#manager.live.running.deciding',
-                  actions: assign(({ event }) => ({ ref: event.output, refusals: 0 })),
+                  actions: assign(({ event }) => ({ ref: event.output })),
                 },
                 onError: [
                   { guard: { type: 'isUncertain', params: failed }, target: 'reconciling' },
@@ -231,8 +206,8 @@ export const managerMachine = machine.createMachine({
                     actions: [
                       release,
                       assign(({ context, event }) => ({
-                        refusals: context.refusals + 1,
-                        notBefore: failureOf(event.error).notBefore,
+                        ...setBack(context, failureOf(event.error)),
+                        putBack: true,
                       })),
                     ],
                   },
@@ -317,6 +292,7 @@ export const managerMachine = machine.createMachine({
                   ref: refOf(context),
                   turn: context.turn,
                   expect: 'end',
+                  ...(context.intentAt === undefined ? {} : { intentAt: context.intentAt }),
                 }),
                 onDone: [
                   {
@@ -341,7 +317,10 @@ export const managerMachine = machine.createMachine({
             input: ({ context }) => ({ ...attemptOf(context), ref: refOf(context), turn: context.turn }),
             onDone: [
               { guard: 'isLastTurn', target: '#manager.completed' },
-              { target: 'running.idle', actions: assign(({ context }) => ({ toldUpTo: context.upTo })) },
+              {
+                target: 'running.idle',
+                actions: assign(({ context }) => ({ toldUpTo: context.upTo, setbacks: 0, failure: undefined })),
+              },
             ],
             onError: { target: 'recovering', actions: keepFailure },
           },
@@ -360,13 +339,16 @@ export const managerMachine = machine.createMachine({
               {
                 guard: { type: 'mayRetry', params: ({ event }) => event.output },
                 target: 'retrying',
-                actions: [giveUp, assign(({ event }) => ({ failure: event.output }))],
+                actions: [
+                  giveUp,
+                  assign(({ context, event }) => ({ failure: event.output, ...setBack(context, event.output) })),
+                ],
               },
               {
                 target: '#manager.failed',
-                actions: assign(({ event }) => ({
+                actions: assign(({ context, event }) => ({
                   failure: event.output,
-                  reason: `The manager failed (${event.output.message}); the run goes on without it`,
+                  reason: `The run goes on without its manager. ${endReason(event.output, context.tries, context.policy.attempts)}`,
                 })),
               },
             ],
@@ -384,7 +366,6 @@ export const managerMachine = machine.createMachine({
               actions: assign(({ context }) => ({
                 attempt: context.attempt + 1,
                 tries: context.tries + 1,
-                refusals: 0,
                 turn: 1,
                 // A new agent run knows nothing of what the one before was told.
                 toldUpTo: 0,
@@ -392,7 +373,7 @@ export const managerMachine = machine.createMachine({
                 final: false,
                 ref: undefined,
                 intentAt: undefined,
-                notBefore: undefined,
+                putBack: undefined,
               })),
             },
           },
@@ -409,13 +390,10 @@ export const managerMachine = machine.createMachine({
           ...(context.ref === undefined ? {} : { ref: context.ref }),
           ...(context.doubt && context.intentAt !== undefined ? { intentAt: context.intentAt } : {}),
         }),
-        onDone: {
-          target: 'cancelled',
-          actions: [
-            assign(({ context, event }) => ({ reason: event.output.note, ref: context.ref ?? event.output.ref })),
-            giveUp,
-          ],
-        },
+        onDone: [
+          { guard: 'isStillRunning', target: 'cancelled', actions: [keepSettled, giveUp] },
+          { target: 'cancelled', actions: keepSettled },
+        ],
         onError: {
           target: 'cancelled',
           actions: [assign(({ event }) => ({ reason: `It may still run: ${failureOf(event.error).message}` })), giveUp],

@@ -7,14 +7,15 @@ interface Allowed {
   readonly [key: string]: true | Allowed
 }
 
-const FAILURE = { kind: true, retryable: true, certain: true, notBefore: true } as const
+const FAILURE = { kind: true, retryable: true, certain: true, notBefore: true, httpStatus: true } as const
 const REF = { backend: true, id: true } as const
 const BACKOFF = { attempts: true, delayMs: true, factor: true, maxDelayMs: true, timeoutMs: true, seed: true } as const
 const ATTEMPT = {
   run: true,
   attempt: true,
   tries: true,
-  refusals: true,
+  setbacks: true,
+  putBack: true,
   turn: true,
   ref: REF,
   intentAt: true,

@@ -26,6 +26,13 @@ export class LimitMetrics {
       this.#gauges.accountClosed.set(labels, 1)
       this.#gauges.accountWaiting.inc(labels, count(door['waiting']))
     }
+    for (const [name, circuits] of entriesOf(view['circuits'])) this.#circuits(this.#accounts.of(name), circuits, now)
+  }
+
+  #circuits(account: string, circuits: Readonly<Record<string, unknown>>, now: number): void {
+    for (const [circuit, { state, until }] of entriesOf(circuits)) {
+      this.#gauges.circuit.set({ account, circuit, state: String(state) }, secondsUntil(until, now))
+    }
   }
 
   #bucket(limit: string, bucket: Readonly<Record<string, unknown>>, now: number): void {
@@ -68,8 +75,17 @@ function gaugesOf(registry: Registry) {
     capUsed: cap('troupe_cap_used_agents', 'Agents that hold a slot; all runs together, each backend, each resource.'),
     capCapacity: cap('troupe_cap_capacity_agents', 'Slots that there are; absent where there is no bound.'),
     capWaiting: cap('troupe_cap_waiting_agents', 'Agents that wait for a slot.'),
-    accountClosed: account('troupe_account_closed', '1: an account takes no new agents until somebody acts.'),
+    accountClosed: account(
+      'troupe_account_closed',
+      '1: an account takes no new agents until somebody acts, or until a try succeeds.',
+    ),
     accountWaiting: account('troupe_account_waiting_agents', 'Agents that wait for a closed account.'),
+    circuit: new Gauge({
+      name: 'troupe_circuit_open_seconds',
+      help: 'How long a circuit breaker of an account (calls: nobody answers; ends: agents fail) still holds creations back.',
+      labelNames: ['account', 'circuit', 'state'] as const,
+      registers,
+    }),
   }
 }
 

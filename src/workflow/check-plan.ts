@@ -16,7 +16,7 @@ export interface PlanState {
   readonly planning: PlanningSpec
   /** The tasks of the run, by id. */
   readonly tasks: ReadonlyMap<string, TaskSpec>
-  /** Roles that tasks may have; undefined: any. */
+  /** Roles that tasks may have; undefined for whatever it likes. */
   readonly roles: readonly string[] | undefined
   /** Agent runs that the budget still allows; undefined: no bound. */
   readonly agentRunsLeft: number | undefined

@@ -11,7 +11,6 @@ import { allBehind, dependentsOf } from './topology.ts'
 // The state of a run's graph: integers and adjacency lists, O(1) an edge over the whole run, no recursion. It holds no
 // time, no agents and no results; it is rebuilt by settling again what the records say has settled.
 //   waiting -> ready -> completed | failed | skipped | cancelled
-//
 // A task is ready when all it needs has settled: then it can be decided on. What has settled never changes, except by
 // `reset`: a person has it carried out once more.
 

@@ -18,6 +18,8 @@ const DECISIONS = `The "result" of your report is your decision, one of:
 {"decision": "finish", "summary": "what was achieved", "outcome": "completed"}
 {"decision": "ask", "question": "what a person must say before you can go on"}`
 
+const LAST_DECISION = 'This is your last decision: it must be "finish".'
+
 const RULES = `A task runs when all tasks in its "needs" have completed; tasks may need tasks of earlier decisions. Tasks without needs run side by side.
 A task's agent is given its prompt and what its needs returned, and sees nothing else: say in the prompt all it must know.
 Further keys of a task: "if" ("always" or "failed": run although, or only when, a need failed), "output" (JSON Schema of its result),
@@ -47,22 +49,20 @@ export function planningBrief(means: PlanningMeans, prompt: string): string {
   ].join('\n\n')
 }
 
-/** What is asked of a planning manager after it was told what settled. */
-export function planningQuestion(open: readonly string[], roundsLeft: number): string {
-  const state =
-    open.length === 0 ? 'All tasks have settled.' : `Not settled yet: ${open.slice(0, 200).join(', ')}${rest(open)}.`
-  const last = roundsLeft <= 1
-  return [
-    state,
-    last
-      ? 'This is your last decision: it must be "finish".'
-      : `Decide what is to be done next: delegate, finish or ask. ${roundsLeft} decisions are left. What is under way goes on either way.`,
-    DECISIONS,
-  ].join('\n\n')
+/** What is asked of a planning manager after it was told what settled; it is asked when nothing is under way any more. */
+export function planningQuestion(decisionsLeft: number): string {
+  const question =
+    decisionsLeft <= 1
+      ? LAST_DECISION
+      : `Decide what is to be done next: delegate, finish or ask. ${decisionsLeft} decisions are left.`
+  return ['All tasks so far have settled.', question, DECISIONS].join('\n\n')
 }
 
-function rest(open: readonly string[]): string {
-  return open.length > 200 ? ` and ${open.length - 200} more` : ''
+/** What a person answered to a manager's question. */
+export function answerText(text: string, decisionsLeft: number): string {
+  const question =
+    decisionsLeft <= 1 ? LAST_DECISION : `Decide now: delegate, finish or ask. ${decisionsLeft} decisions are left.`
+  return ['A person answers:', defuseMarks(text), question, DECISIONS].join('\n\n')
 }
 
 /** What is said of a decision that was refused. */

@@ -67,6 +67,16 @@ describe('waiting for slots', () => {
     expect(within).toEqual([true, true, true, true])
   })
 
+  it('is spaced all the same when what the provider asked for has passed', async () => {
+    const { limiter, requests } = heldLimiter()
+    const run = scriptedContext(scriptedBackend(), { limiter })
+    await run.clock.advance(60_000)
+    start(acquireSlots(run), { ...INPUT, refusals: 0, notBefore: 60_000 })
+    start(acquireSlots(run), { ...INPUT, refusals: 1, notBefore: 60_000 })
+    expect(requests.map(({ notBefore }) => notBefore)).toEqual([undefined, expect.any(Number)])
+    expect(requests[1]?.notBefore ?? 0).toBeGreaterThanOrEqual(60_500)
+  })
+
   it('is said when it lasts, once for each reason', async () => {
     const { run, waits } = acquire()
     await run.clock.advance(0)

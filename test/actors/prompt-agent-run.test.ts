@@ -61,6 +61,21 @@ describe('a turn', () => {
     expect([prompting.outcome(), sent.length]).toEqual([{ output: null }, 1])
   })
 
+  it.each([
+    ['when nobody can tell', 'unknown'],
+    ['when its log cannot be read', backendError('unreachable')],
+  ] as const)('of unknown outcome again and again is sent twice at most %s: then the watch tells', async (_, seen) => {
+    const { run, sent, prompting } = prompt({ sends: [LOST], turns: [seen] })
+    await run.clock.advance(600_000)
+    expect([prompting.outcome(), sent.length]).toEqual([{ output: null }, 2])
+  })
+
+  it('that was certainly refused when it was sent again has not been sent twice', async () => {
+    const { run, sent, prompting } = prompt({ sends: [LOST, backendError('limit'), null], turns: ['unknown'] })
+    await run.clock.advance(600_000)
+    expect([prompting.outcome(), sent.length]).toEqual([{ output: null }, 3])
+  })
+
   it('that was certainly refused is sent again without a look, later and later', async () => {
     const { run, backend, prompting } = prompt({ sends: [backendError('unreachable'), backendError('limit'), null] })
     await run.clock.advance(2_000)

@@ -141,6 +141,19 @@ describe('a report that cannot be read', () => {
     expect(reading.outcome()).toEqual({ output: { result: 'All done', pullRequests: [] } })
   })
 
+  it.each(['active', 'paused', 'gone'] as const)(
+    'is waited for while a read says that the run is %s: that is no result',
+    async (status) => {
+      const reads = inTurn<AgentRunState>(stateOf(status), stateOf(status), complete('All done'))
+      const run = scriptedContext(scriptedBackend({ read: reads }))
+      const reading = start(readReport(run), INPUT)
+      await run.clock.advance(2_999)
+      expect(reading.outcome()).toBe(undefined)
+      await run.clock.advance(1)
+      expect(reading.outcome()).toEqual({ output: { result: 'All done', pullRequests: [] } })
+    },
+  )
+
   it('is given up only by a command', async () => {
     const run = scriptedContext(scriptedBackend({ read: inTurn<AgentRunState>(backendError('unreachable')) }))
     const reading = start(readReport(run), INPUT)

@@ -53,10 +53,24 @@ describe('a create of unknown outcome', () => {
       },
     })
     const run = scriptedContext(backend)
+    await run.clock.advance(8_000)
     start(reconcileAgentRun(run), { task: 'a', attempt: 1, intentAt: 7_000 })
     await run.clock.advance(0)
     expect(since).toEqual([7_000])
-    expect(run.said).toEqual([{ note: 'outcome unknown, reconciling', until: '1970-01-01T00:00:30.000Z' }])
+    expect(run.said).toEqual([{ note: 'outcome unknown, reconciling', until: '1970-01-01T00:00:38.000Z' }])
+  })
+
+  it('is searched from now on where its intent lies ahead, since the clock was set back', async () => {
+    const since: number[] = []
+    const find = async (_key: unknown, from: number) => {
+      since.push(from)
+      return FOUND
+    }
+    const run = scriptedContext(scriptedBackend({ find }))
+    await run.clock.advance(1_000)
+    start(reconcileAgentRun(run), { task: 'a', attempt: 1, intentAt: 600_000 })
+    await run.clock.advance(0)
+    expect(since).toEqual([1_000])
   })
 
   it('is searched from earlier on where a damaged record may have named it, until that is settled', async () => {
@@ -75,6 +89,7 @@ describe('a create of unknown outcome', () => {
       searched: (task, attempt) => void settled.push(`${task}/${attempt}`),
     })
     const input = { task: 'a', attempt: 1, intentAt: 7_000 }
+    await run.clock.advance(8_000)
     start(reconcileAgentRun(run), input)
     await run.clock.advance(25_000)
     expect([new Set(since), settled]).toEqual([new Set([1_000]), []])

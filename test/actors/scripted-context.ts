@@ -64,6 +64,7 @@ export function scriptedContext(backend: Backend, rest: Partial<Omit<RunContext,
       kept.set(name, text)
       return name
     },
+    signOfLife: () => {},
     progress: (_task, _attempt, data) => void said.push(data),
     alert: (code, message, task) => void alerts.push([code, message, task]),
     reportDouble: (_task, _attempt, ref) => void doubles.push(ref),

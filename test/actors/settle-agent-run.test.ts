@@ -42,7 +42,22 @@ describe('settling an attempt', () => {
     },
   )
 
-  it.each(['complete', 'failed', 'cancelled', 'gone'] as const)('sees that a run had ended: %s', async (status) => {
+  it('ends with the command that can stop such a run, where there is one', async () => {
+    const backend = scriptedBackend({ read: inTurn(stateOf('active')) })
+    const howToStop = ({ id }: typeof REF) => `\`troupe ban ${id}\` stops its agents`
+    const note = `scripted cannot stop an agent run: it goes on at ${REF.url}. \`troupe ban 1\` stops its agents`
+    expect(await settle({ ...backend, howToStop }, { ref: REF })).toEqual({
+      output: { note, ref: REF, stillRunning: true },
+    })
+  })
+
+  it('does not take one that its backend says it does not know for ended: that may be stale', async () => {
+    const backend = scriptedBackend({ read: inTurn(stateOf('gone')) })
+    const note = `scripted cannot stop an agent run: it goes on at ${REF.url}`
+    expect(await settle(backend, { ref: REF })).toEqual({ output: { note, ref: REF, stillRunning: true } })
+  })
+
+  it.each(['complete', 'failed', 'cancelled'] as const)('sees that a run had ended: %s', async (status) => {
     const backend = scriptedBackend({ read: inTurn(stateOf(status)) })
     const note = 'The agent run had already ended'
     expect(await settle(backend, { ref: REF })).toEqual({ output: { note, ref: REF, stillRunning: false } })
@@ -71,6 +86,23 @@ describe('settling a create in doubt', () => {
     expect(await settle(backendThatFinds({ kind: 'absent' }), doubt, 9_999)).toBe(undefined)
     const output = { note: 'Nothing had been created', stillRunning: false }
     expect(await settle(backendThatFinds({ kind: 'absent' }), doubt, 10_000)).toEqual({ output })
+  })
+
+  it('says when there are two: the younger goes on beside it', async () => {
+    const younger = { ...REF, id: '2' }
+    const backend = backendThatFinds({ kind: 'found', ref: REF, others: [younger] })
+    const run = scriptedContext(backend)
+    start(settleAgentRun(run), { ...ATTEMPT, ...doubt })
+    await run.clock.advance(0)
+    expect(run.doubles).toEqual([younger])
+  })
+
+  it('looks for what a damaged record may have named', async () => {
+    const backend = backendThatFinds({ kind: 'found', ref: REF, others: [] })
+    const run = scriptedContext(backend, { searchSince: () => 5 })
+    const settling = start(settleAgentRun(run), ATTEMPT)
+    await run.clock.advance(0)
+    expect(settling.outcome()).toEqual({ output: { note: `Stopped ${REF.url}`, ref: REF, stillRunning: false } })
   })
 
   it('says that there may be one when the list cannot be read', async () => {

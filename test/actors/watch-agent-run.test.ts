@@ -57,26 +57,27 @@ describe('a watch', () => {
     expect([backend.followers(), run.clock.pending()]).toEqual([0, 0])
   })
 
-  it('believes that a run is gone only when its backend says so three times', async () => {
-    const backend = scriptedBackend({ read: inTurn(stateOf('gone')) })
-    const { run, watch: watching } = watch(backend)
-    await hint(backend, run)
-    await run.clock.advance(9_999)
-    expect([watching.outcome(), backend.calls.length]).toEqual([undefined, 2])
-    await run.clock.advance(1)
-    expect([watching.outcome(), backend.calls.length]).toEqual([ended('gone'), 3])
+  it('tells of a pause what the agent asks, in one short line', async () => {
+    const paused = stateOf('paused', { summary: `Which\nof ${'them '.repeat(100)}?`, result: 'an old result' })
+    const silent = stateOf('paused', { summary: '' })
+    for (const [state, asks] of [
+      [paused, `Which of ${'them '.repeat(100)}`.slice(0, 299).concat('…')],
+      [silent, undefined],
+    ] as const) {
+      const backend = scriptedBackend({ read: inTurn(state) })
+      const { run, watch: watching } = watch(backend)
+      await hint(backend, run)
+      const output = { kind: 'paused', rawStatus: 'PAUSED', ...(asks === undefined ? {} : { asks }) }
+      expect(watching.outcome()).toEqual({ output })
+    }
   })
 
-  it('goes on when a run that was said to be gone is there again', async () => {
-    const backend = scriptedBackend({
-      read: inTurn(stateOf('gone'), stateOf('gone'), stateOf('active'), stateOf('gone')),
-    })
+  it('tells of a failed run the branch of its newest pull request that names one', async () => {
+    const pullRequests = [{ branch: 'first' }, { branch: 'feature/login' }, { branch: 'no [name] at all' }, {}]
+    const backend = scriptedBackend({ read: inTurn(stateOf('failed', { pullRequests })) })
     const { run, watch: watching } = watch(backend)
     await hint(backend, run)
-    await run.clock.advance(10_000)
-    await hint(backend, run)
-    await run.clock.advance(5_000)
-    expect(watching.outcome()).toBe(undefined)
+    expect(watching.outcome()).toEqual({ output: { kind: 'failed', rawStatus: 'FAILED', branch: 'feature/login' } })
   })
 
   it('of a paused run ends when it is active again', async () => {
@@ -225,6 +226,17 @@ describe('a turn after the first', () => {
     expect(two.watch.outcome()).toBe(undefined)
   })
 
+  it('that was seen working has not ended while its log holds no answer to it, until its COMPLETE has stood for a minute', async () => {
+    const reads = inTurn(stateOf('active'), stale())
+    const backend = scriptedBackend({ read: reads, findTurn: inTurn<'seen'>('seen') })
+    const { run, watch: watching } = watch(backend, second)
+    await hint(backend, run, 2)
+    await run.clock.advance(50_000)
+    expect(watching.outcome()).toBe(undefined)
+    await run.clock.advance(10_000)
+    expect(watching.outcome()).toEqual(ended('complete'))
+  })
+
   it.each([
     ['answered', true],
     ['seen', false],
@@ -242,64 +254,5 @@ describe('a turn after the first', () => {
     const { run, watch: watching } = watch(backend, second)
     await hint(backend, run)
     expect(watching.outcome()).toBe(undefined)
-  })
-})
-
-describe('a run without a sign of life', () => {
-  const STUCK = [['stuck', 'a: no sign of life for 15 min', 'a']]
-
-  it('is said once, and watched on', async () => {
-    const backend = scriptedBackend({
-      read: inTurn(stateOf('active'), stateOf('active'), stateOf('complete')),
-      logs: async () => [],
-    })
-    const { run, watch: watching } = watch(backend)
-    await hint(backend, run)
-    await run.clock.advance(899_999)
-    expect(run.alerts).toEqual([])
-    await run.clock.advance(1)
-    await run.clock.advance(7_200_000)
-    expect(run.alerts).toEqual(STUCK)
-    await hint(backend, run, 2)
-    expect(watching.outcome()).toEqual(ended('complete'))
-  })
-
-  it('lives as long as its state changes', async () => {
-    const backend = scriptedBackend({
-      read: inTurn(stateOf('active'), stateOf('active', { progress: 0.5 })),
-      logs: async () => [],
-    })
-    const { run } = watch(backend)
-    await hint(backend, run)
-    await run.clock.advance(800_000)
-    await hint(backend, run)
-    await run.clock.advance(899_999)
-    expect(run.alerts).toEqual([])
-    await run.clock.advance(1)
-    expect(run.alerts).toEqual(STUCK)
-  })
-
-  it('lives as long as its log grows, which is read only when nothing else changed', async () => {
-    const entries = [{ at: 600_000, type: 'ACTION', text: 'wrote a file' }]
-    const backend = scriptedBackend({ read: inTurn(stateOf('active')), logs: async () => entries })
-    const { run } = watch(backend)
-    await hint(backend, run)
-    await run.clock.advance(1_499_999)
-    expect([backend.calls.filter((call) => call === 'logs').length, run.alerts]).toEqual([1, []])
-    await run.clock.advance(1)
-    expect(run.alerts).toEqual(STUCK)
-  })
-
-  it('is said although its log cannot be read, and although its backend keeps none', async () => {
-    const broken = scriptedBackend({
-      read: inTurn(stateOf('active')),
-      logs: async () => Promise.reject(backendError('unreachable')),
-    })
-    const silent = scriptedBackend({ read: inTurn(stateOf('active')) })
-    for (const backend of [broken, silent]) {
-      const { run } = watch(backend)
-      await run.clock.advance(900_000)
-      expect(run.alerts).toEqual(STUCK)
-    }
   })
 })

@@ -13,6 +13,7 @@ describe('commands for a task', () => {
     { type: 'wait' },
     { type: 'wait', ms: 60_000 },
     { type: 'adopt' },
+    { type: 'adopt', attempt: 2 },
   ])('takes %j as it is', (command) => {
     expect(parseTaskCommand(command)).toEqual(command)
   })
@@ -24,6 +25,7 @@ describe('commands for a task', () => {
     [{ type: 'complete' }],
     [{ type: 'complete', result: 'x'.repeat(4 * 1024 * 1024) }],
     [{ type: 'wait', ms: -1 }],
+    [{ type: 'adopt', attempt: 0 }],
     [{ type: 'wait', ms: 1e15 }],
     [null],
     ['retry'],

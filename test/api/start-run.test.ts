@@ -180,11 +180,20 @@ describe('a run of a named file', () => {
     const workflows = await folderWith({
       'hello.yaml': TEXT,
       'sub/other.json': JSON.stringify({ ...DEFINITION, defaults: { images: ['x.png'] } }),
+      'sub/x.png': 'PNG',
     })
     const { ask, orchestrator } = serveApi({ workflows })
     expect((await ask('POST', '/v1/runs', { json })).status).toBe(201)
     expect((await ask('POST', '/v1/runs', { json: { ...json, file: 'sub/other.json' } })).status).toBe(201)
     expect(orchestrator.calls.map(([, name]) => name)).toEqual(['hello', 'hello'])
+  })
+
+  it('is refused when an image beside the file cannot be sent', async () => {
+    const text = JSON.stringify({ ...DEFINITION, defaults: { images: ['x.png'] } })
+    const { ask } = serveApi({ workflows: await folderWith({ 'hello.json': text, 'sub/x.png': 'PNG' }) })
+    const answer = await ask('POST', '/v1/runs', { json: { ...json, file: 'hello.json' } })
+    const message = "defaults.images[0]: 'x.png' cannot be sent: there is no such file"
+    expect(detailsOf(answer)).toEqual({ problems: [expect.objectContaining({ file: 'hello.json', message })] })
   })
 
   it('names the file in its mistakes', async () => {

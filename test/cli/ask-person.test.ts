@@ -72,6 +72,28 @@ describe('asking the person at the terminal', () => {
     expect(asked.slice(1)).toEqual(['> ', '> ', '> '])
   })
 
+  it('offers what an attempt returned after it was given up', async () => {
+    const at = '2026-01-01T00:00:00.000Z'
+    const late = [{ attempt: 1, at, status: 'COMPLETE', pullRequests: [], usable: true, commands: ['adopt'] }]
+    const overdue: TaskView = { ...escalated, state: 'escalated.overdue', late, commands: ['retry', 'adopt'] }
+    for (const [answer, command] of [
+      ['adopt 1', { type: 'adopt', attempt: 1 }],
+      ['adopt', { type: 'adopt' }],
+    ] as const) {
+      const { told, asked, ask } = dialogue({ ...view, tasks: [overdue] }, [answer])
+      expect(await ask()).toBe(true)
+      expect(told).toEqual([['run_1', 'spec', command]])
+      expect(asked[0]).toContain('  adopt 1   take what attempt 1 returned after it was given up\n')
+    }
+  })
+
+  it('says what an agent asks', async () => {
+    const asking: TaskView = { ...escalated, state: 'running.needsInput', why: 'it waits', asks: 'Which database?' }
+    const { asked, ask } = dialogue({ ...view, tasks: [asking] }, ['skip'])
+    await ask()
+    expect(asked[0]?.split('\n')[1]).toBe('spec is running.needsInput: it waits. It asks: Which database?')
+  })
+
   it('leaves everything as it is when the person leaves', async () => {
     for (const answer of ['leave', undefined]) {
       const { told, ask } = dialogue(view, [answer])

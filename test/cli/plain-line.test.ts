@@ -31,6 +31,15 @@ const CASES: readonly (readonly [Partial<RunRecord>, string])[] = [
   ],
   [{ ...agent('spec'), type: 'command', event: 'task.retry' }, '12:00:00 spec command task.retry'],
   [{ ...agent('spec'), type: 'progress', data: { progress: 0.5 } }, '12:00:00 spec progress: 0.5'],
+  [
+    {
+      ...agent('spec'),
+      type: 'progress',
+      attempt: 1,
+      data: { lateEnd: { holder: 'run_1/spec/1' }, late: 'Attempt 1 ended after it was given up: COMPLETE' },
+    },
+    '12:00:00 spec progress: Attempt 1 ended after it was given up: COMPLETE',
+  ],
   [{ type: 'run', data: { name: 'feature' } }, '12:00:00 supervisor run: feature'],
 ]
 

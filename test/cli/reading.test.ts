@@ -24,11 +24,21 @@ const VIEW = runView({
       state: 'pending',
       since: '2026-01-02T11:59:00.000Z',
       attempt: 2,
+      awaits: 'slot',
+      until: '2026-01-02T12:00:12.000Z',
       waitingFor: { kind: 'rate', name: 'codegen.create', since: NOW - 60_000, until: NOW + 12_000 },
+      why: 'waits for the rate limit codegen.create',
       failure: { kind: 'crashed', message: 'it crashed' },
       commands: ['skip', 'fail'],
     }),
-    taskView({ task: 'review', state: 'waiting', needs: ['execute'] }),
+    taskView({
+      task: 'review',
+      state: 'waiting',
+      since: '2026-01-02T11:58:00.000Z',
+      awaits: 'needs',
+      needs: ['execute'],
+      why: 'waits for execute',
+    }),
   ],
   alerts: [{ at: NOON, code: 'stuck', message: 'silent\u001b[2J for 10m', task: 'spec' }],
 })
@@ -48,17 +58,22 @@ describe('troupe show', () => {
     expect(cli.stdout.lines).toEqual([
       `${RUN} feature`,
       '● running, 1 of 3 completed, 2m00s since 2026-01-02T11:58:00.000Z',
+      `No process carries it, so nothing of it goes on until one does: troupe resume ${RUN}`,
       '',
       '✔ spec Spec completed',
-      '    https://x/1',
-      '    pull request https://pr/1',
-      '○ execute[0] pending for 1m00s, attempt 2',
-      '    waits for codegen.create 12s',
-      '    since 2026-01-02T11:59:00.000Z (1m00s), until 2026-01-02T12:00:12.000Z',
-      '    last failure: it crashed',
-      `    can: troupe task ${RUN} execute.0 skip|fail`,
+      '    at     https://x/1',
+      '    opened https://pr/1',
+      '○ execute[0] pending, attempt 2',
+      '    why    waits for the rate limit codegen.create',
+      '    since  2026-01-02T11:59:00.000Z (1m00s ago)',
+      '    until  2026-01-02T12:00:12.000Z (in 12s)',
+      '    failed it crashed.',
+      `    can    troupe task ${RUN} execute.0 skip | fail [--reason TEXT]`,
       '· review waiting',
-      '    needs execute',
+      '    why    waits for execute',
+      '    since  2026-01-02T11:58:00.000Z (2m00s ago)',
+      '    until  execute settles (0 of 1)',
+      '    can    nothing here: see what it waits for',
       '',
       'Alerts:',
       `  ${NOON} spec: silent for 10m`,
@@ -86,7 +101,7 @@ describe('troupe show', () => {
     cli.holder = holder.client
     await holder.kill()
     expect(await cli.run('show', RUN, '--json')).toBe(0)
-    expect(JSON.parse(cli.stdout.text)).toEqual(VIEW)
+    expect(JSON.parse(cli.stdout.text)).toEqual({ ...VIEW, carried: false })
   })
 
   it.each([

@@ -16,6 +16,7 @@ describe('what is typed after troupe task RUN TASK', () => {
     ['wait', undefined, {}, { type: 'wait' }],
     ['wait', '45m', {}, { type: 'wait', ms: 2_700_000 }],
     ['adopt', undefined, {}, { type: 'adopt' }],
+    ['adopt', undefined, { attempt: '2' }, { type: 'adopt', attempt: 2 }],
   ] as const)('%s %s %j', async (action, duration, flags, command) => {
     expect(await readTaskCommand(action, duration, flags)).toEqual(command)
   })
@@ -32,6 +33,8 @@ describe('what is typed after troupe task RUN TASK', () => {
   it.each([
     ['destroy', undefined, {}, /destroy.*retry, complete, skip, fail, wait, adopt/],
     ['skip', undefined, { prompt: 'x' }, /--prompt belongs to 'retry', not to 'skip'/],
+    ['retry', undefined, { attempt: '1' }, /--attempt belongs to 'adopt', not to 'retry'/],
+    ['adopt', undefined, { attempt: 'last' }, /--attempt last: write its number/],
     ['retry', '5m', {}, /'5m' belongs to 'wait'/],
     ['wait', 'soon', {}, /wait soon: write a number and a unit/],
     ['complete', undefined, { result: 'done' }, /--result done: no JSON/],

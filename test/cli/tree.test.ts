@@ -38,6 +38,19 @@ describe('the tree', () => {
     ])
   })
 
+  it('says that a late result may be adopted, as long as it may', () => {
+    const end = { attempt: 1, at: NOON, status: 'COMPLETE', pullRequests: [], usable: true }
+    const late = (commands: readonly string[]) =>
+      runView({
+        run: 'run_1',
+        tasks: [taskView({ task: 'a', state: 'running', ...began, attempt: 2, late: [{ ...end, commands }] })],
+      })
+    expect(renderTree([late(['adopt'])], FRAME)[1]).toBe(
+      '  ● a running #2  2m05s  attempt 1 ended late: COMPLETE, may be adopted',
+    )
+    expect(renderTree([late([])], FRAME)[1]).toBe('  ● a running #2  2m05s')
+  })
+
   it('counts a forEach task as one as long as it has no items', () => {
     const view = runView({ run: 'run_1', tasks: [taskView({ task: 'execute', state: 'waiting', forEach: true })] })
     expect(renderTree([view], FRAME).map((line) => line.trimEnd())).toEqual([

@@ -255,7 +255,7 @@ describe('a server elsewhere (--url)', () => {
     end(orchestrator)
     expect(await ended).toBe(0)
     expect(await cli.run('show', RUN, '--url', url)).toBe(0)
-    expect(cli.stdout.text).toMatch(/can: retry/)
+    expect(cli.stdout.text).toMatch(/can {4}retry/)
     expect(cli.stdout.text).not.toMatch(/Next:|troupe /)
     cli.stdout.text = ''
     expect(await cli.run('runs', '--url', url, '--json')).toBe(0)

@@ -30,6 +30,21 @@ const WORKFLOW: Required<Workflow> = {
     timeoutMs: 1,
     reportEveryMs: 1,
     simulate: { turns: 1 },
+    planning: {
+      objective: 'o',
+      rounds: 3,
+      repositories: ['a/c'],
+      defaults: {
+        maxItems: 20,
+        backend: 'codegen',
+        priority: 'low',
+        uses: [],
+        timeoutMs: 1,
+        stuckAfterMs: 1,
+        retry: { attempts: 3, delayMs: 1, factor: 2, maxDelayMs: 5, onTimeout: false },
+        onFailure: 'escalate',
+      },
+    },
   } satisfies Required<ManagerSpec>,
   tasks: [
     {
@@ -38,7 +53,7 @@ const WORKFLOW: Required<Workflow> = {
       prompt: 'p',
       needs: [],
       if: { kind: 'expression', source: 'a == 1' },
-      forEach: { task: 'plan', path: ['tasks'] },
+      forEach: { task: 'plan', path: ['tasks'], outputs: true },
       maxItems: 20,
       output: { type: 'object' },
       backend: 'codegen',
@@ -54,6 +69,8 @@ const WORKFLOW: Required<Workflow> = {
       onFailure: 'escalate',
       estimateMs: 10,
       simulate: { fail: 1 },
+      approval: true,
+      planned: true,
     } satisfies Required<TaskSpec>,
   ],
 }

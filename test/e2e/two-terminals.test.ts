@@ -39,10 +39,10 @@ describe.concurrent('a second terminal while a run holds the folder', () => {
     ])
     expect([shown.code, shown.stderr]).toEqual([0, ''])
     expect(shown.stdout).toContain(`${run} escalating (stand-in)\n● running, 0 of 3 completed, `)
-    expect(shown.stdout).toMatch(/! broken escalated for \d+s\n {4}.+\n/)
-    expect(shown.stdout).toContain(`    can: troupe task ${run} broken retry|complete|skip|fail\n`)
-    expect(shown.stdout).toContain('after waiting\n    waits for broken\n')
-    expect(shown.stdout).toMatch(/slow running for \d+s\n/)
+    expect(shown.stdout).toMatch(/! broken escalated\n {4}why .+\n {4}since .+ ago\)\n {4}until {2}a person decides\n/)
+    expect(shown.stdout).toContain(`    can    troupe task ${run} broken retry [--prompt TEXT] --data-dir ${dataDir} `)
+    expect(shown.stdout).toContain('after waiting\n    why    waits for broken\n')
+    expect(shown.stdout).toMatch(/slow running\n {4}why {4}its agent works\n/)
     expect(listed.stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line).status]))).toEqual([
       'running',
     ])

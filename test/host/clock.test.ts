@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { realClock } from '../../src/host/clock.ts'
+import { realClock, steadyTime } from '../../src/host/clock.ts'
 
 const DAY_MS = 24 * 3_600_000
 
@@ -42,5 +42,44 @@ describe('the real clock', () => {
   it('gives back the work of an operation itself', () => {
     const work = Promise.resolve(1)
     expect(realClock.operation(work)).toBe(work)
+  })
+})
+
+describe('the time of a process', () => {
+  const machine = () => {
+    const times = { wall: 1_000_000, up: 50 }
+    const now = steadyTime(
+      () => times.wall,
+      () => times.up,
+    )
+    const pass = (ms: number, jump = 0) => {
+      times.wall += ms + jump
+      times.up += ms
+      return now()
+    }
+    return pass
+  }
+
+  it('is the wall’s', () => {
+    const pass = machine()
+    expect([pass(0), pass(10), pass(86_400_000)]).toEqual([1_000_000, 1_000_010, 87_400_010])
+  })
+
+  it('goes on as fast as before when the machine’s clock is set back, by much or by little', () => {
+    const pass = machine()
+    expect([pass(100), pass(100, -3_600_000), pass(100), pass(100, -101)]).toEqual([
+      1_000_100, 1_000_200, 1_000_300, 1_000_400,
+    ])
+    expect(pass(60_000, -10_000)).toBe(1_060_400)
+  })
+
+  it('follows a clock that is set forward: a machine that slept looks the same', () => {
+    const pass = machine()
+    expect([pass(100, 28_800_000), pass(100)]).toEqual([29_800_100, 29_800_200])
+  })
+
+  it('takes for drift what is less than a second', () => {
+    const pass = machine()
+    expect(pass(60_000, -900)).toBe(1_059_100)
   })
 })

@@ -57,7 +57,14 @@ describe('records', () => {
       owed: {
         watch: [
           'watchAgentRun',
-          { task: 'a', attempt: 1, ref: agentEvents.create.done.output, turn: 1, expect: 'active' },
+          {
+            task: 'a',
+            attempt: 1,
+            ref: agentEvents.create.done.output,
+            turn: 1,
+            expect: 'active',
+            intentAt: Date.UTC(2026, 0, 1),
+          },
         ],
       },
       timers: [

@@ -53,8 +53,8 @@ describe('live and settled actors', () => {
   it('are live with their last record until they end', () => {
     const { projection } = records().supervisor('starting', 'running').task('a', ['pending', 'creating'])
     expect([...projection.live]).toEqual([
-      ['supervisor', { state: 'running', attempt: 0, host: HOST }],
-      ['a', { state: 'creating', attempt: 1, counted: 1, host: HOST }],
+      ['supervisor', { state: 'running', attempt: 0, at: '2026-01-01T00:00:02.000Z', host: HOST }],
+      ['a', { state: 'creating', attempt: 1, counted: 1, at: '2026-01-01T00:00:04.000Z', host: HOST }],
     ])
     expect(projection.seq).toBe(4)
   })
@@ -154,6 +154,40 @@ describe('agent runs that were given up', () => {
     expect([...run.projection.givenUp]).toEqual([['run_1/a/1', gaveUp]])
     run.say('progress', { lateEnd: { holder: 'run_1/a/1', status: 'COMPLETE' } }, 'a')
     expect([...run.projection.givenUp]).toEqual([])
+  })
+})
+
+describe('results of attempts that had been given up', () => {
+  const outcome = { result: 'Late.', output: { n: 1 } }
+  const end = (more: object) => ({
+    lateEnd: { holder: 'run_1/a/1', status: 'COMPLETE', usable: true, outcome, ...more },
+  })
+  const late = (run: Records, data: JsonObject) =>
+    run.add({ type: 'progress', actor: { kind: 'agent', id: 'a' }, task: 'a', attempt: 1, data })
+
+  it('are kept as long as their task is not settled, and over a checkpoint', () => {
+    const pullRequests = [{ url: 'https://code.invalid/1' }]
+    const run = late(records().task('a', ['running'], undefined, 2), end({ pullRequests }))
+    const kept = [['a', [{ attempt: 1, outcome: { ...outcome, pullRequests } }]]]
+    expect([...run.projection.late]).toEqual(kept)
+    const read = RunProjection.fromJson(JSON.parse(JSON.stringify(run.projection.toJson())))
+    expect([...read.late]).toEqual(kept)
+    expect([...run.task('a', ['completed'], undefined, 2).projection.late]).toEqual([])
+  })
+
+  it('are not kept when they are of no use, or their task has settled before', () => {
+    expect([...late(records().task('a', ['running']), end({ usable: false })).projection.late]).toEqual([])
+    expect([...late(records().task('a', ['completed']), end({})).projection.late]).toEqual([])
+  })
+
+  it('are none in a checkpoint of an earlier version', () => {
+    const { late: _late, ...earlier } = records().projection.toJson()
+    expect([...RunProjection.fromJson(earlier).late]).toEqual([])
+  })
+
+  it('name the attempt that a settled task was completed with', () => {
+    const run = records().task('a', ['completed'], { outcome: { ...outcome, pullRequests: [], adopted: 1 } }, 2)
+    expect(run.projection.settled.get('a')).toEqual({ status: 'completed', attempt: 2, seq: 1, ...outcome, adopted: 1 })
   })
 })
 

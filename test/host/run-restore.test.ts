@@ -3,6 +3,7 @@ import type { CarriedRun } from '../../src/carried-run.ts'
 import type { Json } from '../../src/domain/json.ts'
 import type { JournalRecord } from '../../src/domain/record.ts'
 import { chances } from '../../src/domain/seed.ts'
+import { encodeLine } from '../../src/host/journal-line.ts'
 import { createMemoryJournal } from '../../src/host/memory-journal.ts'
 import { createVirtualClock } from '../../src/host/virtual-clock.ts'
 import { defineWorkflow } from '../../src/workflow/define.ts'
@@ -121,6 +122,25 @@ describe('a run whose process is killed again and again', () => {
     lines.splice(cut)
     return carried
   }
+})
+
+describe('a run whose plan record is lost', () => {
+  it.each(['pending', 'running', 'completed'])('makes the plan again for items that are %s', async (state) => {
+    const { carried: whole, world: calm } = await untouched
+    const all = readLines((await untouched).lines)
+    const cut = all.findIndex(({ actor, to }) => actor.id === 'execute[1]' && to === state) + 1
+    const { world, lines } = await runUntil(cut)
+    const at = readLines(lines).findIndex(({ type }) => type === 'plan')
+    const { seq, at: when, run, actor } = readLines(lines)[at] as JournalRecord
+    const instead = { code: 'damaged', message: 'A damaged record was left out' }
+    lines[at] = encodeLine({ seq, at: when, type: 'alert', run, actor, data: instead })
+    const restored = restoreRun({ world, workflow }, lines)
+    await world.clock.runUntil(() => restored.host.ended)
+    expect(outcomeOf(restored)).toEqual(outcomeOf(whole))
+    expect(world.creations).toEqual(calm.creations)
+    const plans = readLines(lines).filter(({ type }) => type === 'plan')
+    expect(plans.map(({ task, data }) => [task, data])).toEqual([['execute', { count: 2 }]])
+  })
 })
 
 /** The host's own sequence of each actor. */

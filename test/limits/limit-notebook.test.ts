@@ -79,6 +79,21 @@ describe('limit notebook', () => {
     expect(text()).toEqual(`${before}{"a":1,"t":${START}}\n`)
   })
 
+  it('keeps a bucket closed for no longer because the clock was set back before the restart', async () => {
+    const first = await start()
+    const limit = new BackendError('Slow down', {
+      kind: 'limit',
+      retryable: true,
+      certain: true,
+      status: 429,
+      notBefore: START + 10_000,
+    })
+    await send(first.limiter, () => Promise.reject(limit)).catch(() => undefined)
+    const setBack = START - 3_600_000
+    const second = await start(createVirtualClock(setBack))
+    expect(second.limiter.room(CREATE).nextAt).toEqual(setBack + 10_000)
+  })
+
   it('keeps a bucket closed over a restart, with its back-off', async () => {
     const clock = createVirtualClock(START)
     const first = await start(clock)
@@ -211,11 +226,13 @@ describe('a call that cannot be noted', () => {
   const full = new DataFolderError('full', 'D', 'the disk is full')
   const broken: LimitNotebook = {
     past: [],
+    circuits: [],
     sent: () => {
       throw full
     },
     answered: () => undefined,
     closed: () => undefined,
+    circuit: () => undefined,
     close: () => undefined,
   }
 

@@ -387,7 +387,7 @@ describe('a paused run and a closed account', () => {
     const { limiter } = setUp()
     limiter.continueRun('unknown')
     limiter.openAccount('unknown')
-    expect(limiter.view()).toEqual({ buckets: {}, caps: {}, runs: {}, accounts: {} })
+    expect(limiter.view()).toEqual({ buckets: {}, caps: {}, runs: {}, accounts: {}, circuits: {} })
   })
 })
 

@@ -110,12 +110,12 @@ describe('attempts', () => {
         admit: 'run',
         attempt: 2,
         tries: 2,
-        refusals: 0,
+        setbacks: 1,
+        putBack: undefined,
         turn: 1,
         deadlineMs: 3_600_000,
         ref: undefined,
         intentAt: undefined,
-        notBefore: undefined,
         reason: undefined,
         doubt: undefined,
       },
@@ -128,8 +128,50 @@ describe('attempts', () => {
   })
 
   it.each(Object.entries(putBack))('loses none when the create was put back: %s', (_, event) => {
-    const { attempt, tries, refusals } = contextAfter([slots.done, event, slots.done, event])
-    expect({ attempt, tries, refusals }).toEqual({ attempt: 1, tries: 1, refusals: 2 })
+    const { attempt, tries, setbacks } = contextAfter([slots.done, event, slots.done, event])
+    expect({ attempt, tries, setbacks }).toEqual({ attempt: 1, tries: 1, setbacks: 2 })
+  })
+
+  it('are spaced by all that went wrong since a person last decided, put-back creates included', () => {
+    const begin = (...events: readonly AnyEventObject[]) => inputOf(walk(agentMachine, agentInput(), events), 'slots')
+    const first = { task: 'a', attempt: 1 }
+    const second = { task: 'a', attempt: 2 }
+    const until = { notBefore: Date.UTC(2026, 0, 1, 0, 1) }
+    const twicePutBack = [slots.done, putBack.limit, slots.done, putBack.unreachable]
+    const failedThen = [...twicePutBack, slots.done, create.done, watch.failed, diagnose.retryable, timers.retryDelay]
+    expect(begin()).toEqual({ ...first, refusals: 0 })
+    expect(begin(...twicePutBack)).toEqual({ ...first, ...until, refusals: 2 })
+    // The wait between attempts is over; what the provider asked for still holds.
+    expect(begin(...failedThen)).toEqual({ ...second, ...until, refusals: 0 })
+    expect(begin(...failedThen, slots.done, putBack.timeout)).toEqual({ ...second, ...until, refusals: 4 })
+    expect(begin(...failedThen, slots.done, create.done, commands.retry)).toEqual({
+      ...second,
+      attempt: 3,
+      refusals: 0,
+    })
+  })
+
+  it('wait longer the more went wrong, up to the longest delay, with a jitter that the seed decides', () => {
+    const { retryDelay } = agentMachine.implementations.delays as unknown as {
+      retryDelay: (args: { context: object }) => number
+    }
+    const delay = (setbacks: number | undefined, policy: Partial<AgentPolicy> = {}) =>
+      retryDelay({ context: { ...contextAfter([]), ...agentInput(policy), attempt: 1, setbacks } })
+    const full = delay(1)
+    const times = [1, 2, 3, 10].map((setbacks) => Math.round((10 * delay(setbacks)) / full) / 10)
+    expect(times).toEqual([1, 2, 4, 30])
+    expect(delay(1, { seed: 2 })).not.toBe(full)
+    expect(delay(1)).toBe(full)
+    // Records of 0.1.0 hold no count.
+    expect(delay(undefined)).toBe(full)
+  })
+
+  it('begin anew once a person gave the agent more time', () => {
+    const late = [...agentPaths['escalated.overdue'].events]
+    const spaced = [slots.done, putBack.limit, ...late]
+    expect(contextAfter(spaced)['setbacks']).toBe(1)
+    expect(contextAfter([...spaced, commands.wait])['setbacks']).toBe(0)
+    expect(contextAfter([...spaced, commands.adopt])['setbacks']).toBe(0)
   })
 
   it('keeps the first intent of an attempt: a search must go back to it', () => {
@@ -201,6 +243,10 @@ describe('what a transition asks of the host', () => {
     expect(asked('cancelling', settle.error)).toEqual([giveUp, release])
   })
 
+  it('has nobody watch what a cancel has stopped', () => {
+    expect(asked('cancelling', settle.stopped)).toEqual([release])
+  })
+
   it.each(Object.entries(blocked))('stops the creations of the account: %s', (kind, event) => {
     expect(asked('creating.calling', event)).toEqual([
       release,
@@ -210,7 +256,7 @@ describe('what a transition asks of the host', () => {
 
   it('raises an alert whenever a person must decide', () => {
     expect(asked('recovering', diagnose.hopeless)).toEqual([
-      ['raiseAlert', { code: 'escalated', message: ': agent-failed' }],
+      ['raiseAlert', { code: 'escalated', message: ': agent-failed. It is not tried again by itself.' }],
       release,
     ])
     expect(asked('running.watching', timers.deadline)).toEqual([
@@ -218,9 +264,33 @@ describe('what a transition asks of the host', () => {
     ])
   })
 
+  it('tells people what a paused agent asks, and where it can be told', () => {
+    const asks = done('watch', { kind: 'paused', rawStatus: 'PAUSED', asks: 'Which one?' })
+    const message = (what: string) => ({ code: 'needs-input', message: `a ${what} (answer at ${REF.url})` })
+    expect(asked('running.watching', asks)).toEqual([['raiseAlert', message('asks: Which one?')]])
+    expect(asked('running.watching', watch.paused)).toEqual([['raiseAlert', message('is paused and waits for input')]])
+    expect(asked('running.needsInput', watch.active)).toEqual([])
+  })
+
   it('asks nothing when an answer is read', () => {
     expect(asked('reporting', report.done)).toEqual([release])
     expect(asked('pending', slots.done)).toEqual([])
+  })
+})
+
+describe('why a task got no further', () => {
+  const why = 'It had no time.'
+  const broke = { kind: 'agent-failed', message: 'It broke', why, certain: true } as const
+  const reason = (retryable: boolean, policy: Partial<AgentPolicy> = {}) =>
+    contextAfter([...agentPaths.recovering.events, done('diagnose', { ...broke, retryable })], policy)['reason']
+
+  it('says that no attempt is left, or that none would help', () => {
+    expect(reason(true, { attempts: 1 })).toBe('It broke. It had no time. No attempt is left (1 of 1).')
+    expect(reason(false)).toBe('It broke. It had no time. It is not tried again by itself.')
+  })
+
+  it.each(['escalate', 'fail', 'skip'] as const)('is said whatever becomes of it: %s', (onFailure) => {
+    expect(reason(false, { onFailure })).toBe('It broke. It had no time. It is not tried again by itself.')
   })
 })
 

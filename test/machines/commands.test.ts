@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 import type { RunCommand, TaskCommand } from '../../src/domain/command.ts'
 import { agentMachine } from '../../src/machines/agent-machine.ts'
-import { legalRunCommands, legalTaskCommands } from '../../src/machines/commands.ts'
+import { legalRunCommands, legalTaskCommands, takesLateResult } from '../../src/machines/commands.ts'
 import { managerMachine } from '../../src/machines/manager-machine.ts'
 import { isFinalState, publicState } from '../../src/machines/public-state.ts'
 import { supervisorMachine } from '../../src/machines/supervisor-machine.ts'
@@ -35,6 +35,10 @@ describe('what a person is offered', () => {
   it.each(agents)('is what an agent takes: %s', (_, snapshot) => {
     const taken = Object.keys(taskCommands).filter((name) => snapshot.can(agentEvents.commands[name as 'retry']))
     expect(new Set(legalTaskCommands(publicState(snapshot.value)))).toEqual(new Set(taken))
+  })
+
+  it.each(agents)('is a late result wherever the agent takes a completion: %s', (_, snapshot) => {
+    expect(takesLateResult(publicState(snapshot.value))).toBe(snapshot.can(agentEvents.commands.complete))
   })
 
   it.each(supervisors)('is what a run takes: %s', (_, snapshot) => {

@@ -1,5 +1,5 @@
 import type { AnyEventObject } from 'xstate'
-import type { ManagerInput } from '../../src/machines/manager-machine.ts'
+import type { ManagerInput } from '../../src/machines/manager-context.ts'
 import { done, effectEvents, failed } from './effect-events.ts'
 
 /** Every state in which the manager can rest. */

@@ -86,7 +86,7 @@ describe('a manager in trouble', () => {
 
   it('says so when it fails for good', () => {
     const [, alert] = asked(managerPaths.recovering, diagnose.hopeless)
-    const message = 'The manager failed (: agent-failed); the run goes on without it'
+    const message = 'The run goes on without its manager. : agent-failed. It is not tried again by itself.'
     expect(alert).toEqual(['raiseAlert', { code: 'manager-failed', message }])
   })
 
@@ -127,8 +127,28 @@ describe('a manager in trouble', () => {
   })
 
   it('loses no attempt when its create was put back', () => {
-    const { attempt, tries, refusals } = reached([slots.done, putBack.limit]).context
-    expect({ attempt, tries, refusals }).toEqual({ attempt: 1, tries: 1, refusals: 1 })
+    const { attempt, tries, setbacks } = reached([slots.done, putBack.limit]).context
+    expect({ attempt, tries, setbacks }).toEqual({ attempt: 1, tries: 1, setbacks: 1 })
+  })
+
+  it('is created again further and further apart until a turn ends well', () => {
+    const putBackTwice = [slots.done, putBack.limit, slots.done, putBack.timeout]
+    const again = [...putBackTwice, slots.done, create.done, watch.failed, diagnose.retryable, timers.retryDelay]
+    const attempt2 = { task: 'manager', attempt: 2, notBefore: Date.UTC(2026, 0, 1, 0, 1) }
+    expect(inputOf(reached(again), 'slots')).toEqual({ ...attempt2, refusals: 0 })
+    expect(inputOf(reached([...again, slots.done, putBack.timeout]), 'slots')).toEqual({ ...attempt2, refusals: 4 })
+    const well = reached([...again, slots.done, create.done, watch.complete, report.done])
+    expect([well.context['setbacks'], well.context['failure']]).toEqual([0, undefined])
+  })
+
+  it('tells the next one why the one before failed', () => {
+    const second = reached([...managerPaths.retrying, timers.retryDelay, slots.done])
+    expect(inputOf(second, 'create')).toEqual({
+      task: 'manager',
+      attempt: 2,
+      intentAt: Date.UTC(2026, 0, 1),
+      failure: diagnose.retryable.output,
+    })
   })
 
   it('adopts the agent run that reconciling found', () => {
@@ -162,5 +182,9 @@ describe('a manager in trouble', () => {
       ['giveUpAgentRun', { ...attempt, ref: REF }],
       ['releaseSlots', attempt],
     ])
+  })
+
+  it('has nobody watch what a cancel has stopped', () => {
+    expect(asked(managerPaths.cancelling, settle.stopped)).toEqual([['releaseSlots', attempt]])
   })
 })

@@ -23,16 +23,32 @@ describe('what a record tells of a transition', () => {
     expect(describeTransition({ ...context, ref: REF }, to, event)).toEqual({ ref: REF })
   })
 
-  it.each(['recovering', 'retrying', 'escalated', 'failed', 'skipped'])(
-    'says what failed, without the logs: %s',
-    (to) => {
-      const failure = { kind: 'agent-failed', message: 'It broke', retryable: true }
-      expect(describeTransition({ ...context, failure: FAILURE, reason: 'why' }, to, event)).toEqual({
-        failure,
-        reason: 'why',
-      })
-    },
-  )
+  it.each([
+    ['recovering', {}],
+    ['retrying', { again: true }],
+    ['escalated', { again: false }],
+    ['failed', { again: false }],
+    ['skipped', { again: false }],
+  ])('says what failed and whether another attempt follows, without the logs: %s', (to, rest) => {
+    const failure = { kind: 'agent-failed', message: 'It broke', retryable: true, why: 'It had no time.', ...rest }
+    const told = { ...FAILURE, why: 'It had no time.', advice: 'Be quick' }
+    expect(describeTransition({ ...context, failure: told, reason: 'why' }, to, event)).toEqual({
+      failure,
+      reason: 'why',
+    })
+  })
+
+  it('says until when it waits before the next attempt', () => {
+    const timers = [['retryDelay', { type: 'x' }, Date.UTC(2026, 0, 1)]] as const
+    expect(describeTransition(context, 'retrying', event, timers)).toEqual({ until: '2026-01-01T00:00:00.000Z' })
+    expect(describeTransition(context, 'pending', event, timers)).toBe(undefined)
+  })
+
+  it('says what a paused agent asks', () => {
+    const output = { kind: 'paused', rawStatus: 'PAUSED', asks: 'Which one?' }
+    const paused = { type: 'xstate.done.actor.watch', output }
+    expect(describeTransition(context, 'running.needsInput', paused)).toEqual({ note: 'it asks: Which one?' })
+  })
 
   it('cuts a long message', () => {
     const failure = { ...FAILURE, message: 'x'.repeat(5_000) }

@@ -123,10 +123,13 @@ const STEPS: Readonly<Record<string, (owing: Owing) => Next[]>> = {
   },
 }
 
-/** What a list says of a key, read until nothing can arrive any more. */
+/** What a list says of a key, read until nothing can arrive or appear any more: that is what the grace time is for. */
 function search(owing: Owing): 'found' | 'absent' | 'not yet' {
-  if (owing.world.runs.some((run) => run.key === owing.key)) return 'found'
-  return isOnItsWay(owing, 'create') ? 'not yet' : 'absent'
+  const { model, world, key } = owing
+  const made = world.runs.filter((run) => run.key === key)
+  if (made.some(({ isUnlisted }) => isUnlisted !== true)) return 'found'
+  const mayAppear = made.length > 0 || isOnItsWay(owing, 'create')
+  return mayAppear && model.options.isHasty !== true ? 'not yet' : 'absent'
 }
 
 function isOnItsWay({ world, key }: Owing, kind: 'create' | 'prompt'): boolean {

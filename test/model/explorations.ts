@@ -8,6 +8,8 @@ export const EXPLORATIONS: readonly Exploration[] = [
   { name: 'a crash, a lost and a doubled message', model: CHAIN, allowance: { crash: 1, lost: 1, doubled: 1 } },
   { name: 'side by side: a crash', model: PAIR, allowance: { crash: 1 } },
   { name: 'side by side: a lost and a doubled message', model: PAIR, allowance: { lost: 1, doubled: 1 } },
+  { name: 'a lost message and an agent run that is listed late', model: CHAIN, allowance: { lost: 1, unlisted: 1 } },
+  { name: 'a crash and an agent run that is listed late', model: CHAIN, allowance: { crash: 1, unlisted: 1 } },
   { name: 'a lost message and a list that cannot be read', model: CHAIN, allowance: { lost: 1, unreadable: 1 } },
   { name: 'a crash and a list that cannot be read', model: CHAIN, allowance: { crash: 1, unreadable: 1 } },
 ]

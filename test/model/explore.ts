@@ -37,6 +37,7 @@ const NOTHING: Allowance = {
   pause: 0,
   refusal: 0,
   unreadable: 0,
+  unlisted: 0,
   deadline: 0,
   command: 0,
 }

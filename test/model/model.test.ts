@@ -17,6 +17,7 @@ describe('two tasks and a manager, in every order', () => {
     ['nothing goes wrong', {}],
     ['a message is lost', { lost: 1 }],
     ['the process dies', { crash: 1 }],
+    ['a message is lost, and an agent run is listed late', { lost: 1, unlisted: 1 }],
   ])('end, and break no invariant: %s', (name, allowance) => {
     const { violation, isWhole, ends } = explore({ name, model: CHAIN, allowance }, MOST)
     expect([violation, isWhole, ends > 0]).toEqual([undefined, true, true])
@@ -37,9 +38,11 @@ describe('the model check sees a machine that', () => {
       { deadline: 1 },
       /^I1: ann\/2 is created/,
     ],
+    ['takes what is listed late for never made', { ...CHAIN, isHasty: true }, { crash: 1, unlisted: 1 }, /^I2: create/],
   ])('%s', (name, model, allowance, message) => {
     const { violation } = explore({ name, model, allowance }, MOST)
     expect(violation?.message).toMatch(message)
-    expect(violation?.trace.length).toBeGreaterThan(0)
+    // Whoever reads it sees the whole way there.
+    expect(violation?.trace[0]).toMatch(/ gets its place$/)
   })
 })

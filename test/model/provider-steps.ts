@@ -88,6 +88,12 @@ function messageSteps(model: RunModel, world: World, message: Message): Next[] {
       arrive(next)
       arriveAt(next, message)
     }),
+    ...(kind === 'create'
+      ? change(world, `${name} arrives, and is not listed yet`, 'unlisted', (next) => {
+          arrive(next)
+          next.runs = next.runs.map((run) => (run.key === key ? { ...run, isUnlisted: true } : run))
+        })
+      : []),
     // Nobody waits for what a dead process sent: it is lost at no cost.
     ...change(world, `${name} is lost`, asker === undefined ? undefined : 'lost', (next) => {
       without(next)
@@ -136,7 +142,7 @@ function arriveAt(world: World, { kind, key, turn }: Message): void {
   const index = world.runs.findIndex((run) => run.key === key)
   const run = world.runs[index]
   if (run !== undefined) {
-    world.runs = world.runs.with(index, { key, status: 'active', turn: Math.max(turn, run.turn) })
+    world.runs = world.runs.with(index, { ...run, status: 'active', turn: Math.max(turn, run.turn) })
   }
 }
 
@@ -145,10 +151,19 @@ function runSteps(world: World, run: ProviderRun, index: number): Next[] {
     change(world, `agent run ${run.key} is ${status}`, spends, (next) => {
       next.runs = next.runs.with(index, { ...run, status })
     })
+  const listed = listing(world, run, index)
   if (run.status === 'active') {
-    return [...become('complete'), ...become('failed', 'failure'), ...become('paused', 'pause')]
+    return [...listed, ...become('complete'), ...become('failed', 'failure'), ...become('paused', 'pause')]
   }
-  return run.status === 'paused' ? become('active') : []
+  return run.status === 'paused' ? [...listed, ...become('active')] : listed
+}
+
+/** Sooner or later, and within the grace time: whoever searches still does. */
+function listing(world: World, { isUnlisted, ...run }: ProviderRun, index: number): Next[] {
+  if (isUnlisted !== true) return []
+  return change(world, `agent run ${run.key} is listed`, undefined, (next) => {
+    next.runs = next.runs.with(index, run)
+  })
 }
 
 /** Sends a request: it must be owed on the disk (I3), and nothing like it may be there or on its way (I1, I2, I4). */

@@ -16,6 +16,8 @@ export interface ModelOptions {
   readonly concurrency: number
   readonly onFailure: 'escalate' | 'fail'
   readonly onTimeout: boolean
+  /** A planted bug: what a search does not find at once counts as never made. */
+  readonly isHasty?: boolean
   readonly machines?: { readonly agent?: AnyStateMachine; readonly manager?: AnyStateMachine }
 }
 

@@ -24,6 +24,8 @@ export interface Allowance {
   readonly refusal: number
   /** A list that cannot be read for as long as it is asked. */
   readonly unreadable: number
+  /** An agent run that is not listed at once, but within the grace time. */
+  readonly unlisted: number
   /** A deadline that passes. */
   readonly deadline: number
   /** Something that a person says unasked. */
@@ -46,6 +48,8 @@ export interface ProviderRun {
   readonly key: string
   readonly status: 'active' | 'paused' | 'complete' | 'failed'
   readonly turn: number
+  /** It works already, and no list shows it yet. */
+  readonly isUnlisted?: true
 }
 
 /** A record that is not durable yet. */

@@ -60,6 +60,7 @@ describe('the metrics', () => {
       'troupe_cap_waiting_agents gauge',
       'troupe_account_closed gauge',
       'troupe_account_waiting_agents gauge',
+      'troupe_circuit_open_seconds gauge',
       'troupe_http_requests_total counter',
       'troupe_http_request_duration_seconds histogram',
       'troupe_stream_clients gauge',
@@ -139,6 +140,7 @@ describe('the metrics', () => {
         'resource:run_2/db': { capacity: 1, used: 0, waiting: 0 },
       },
       accounts: { codegen: { kind: 'quota', name: 'codegen', detail: 'no credits', waiting: 4 } },
+      circuits: { codegen: { calls: { state: 'open', until: now + 15_000 }, ends: { state: 'closed', until: null } } },
     })
     const limits = [
       'used_calls',
@@ -163,7 +165,8 @@ describe('the metrics', () => {
       'troupe_limit_next_place_seconds{limit="codegen.shared"}': 0,
     })
     const caps = ['troupe_cap_used_agents', 'troupe_cap_capacity_agents', 'troupe_cap_waiting_agents']
-    expect(await values(...caps, 'troupe_account_closed', 'troupe_account_waiting_agents')).toEqual({
+    const accounts = ['troupe_account_closed', 'troupe_account_waiting_agents', 'troupe_circuit_open_seconds']
+    expect(await values(...caps, ...accounts)).toEqual({
       'troupe_cap_used_agents{cap="run"}': 9,
       'troupe_cap_used_agents{cap="backend:codegen"}': 9,
       'troupe_cap_used_agents{cap="resource:db"}': 1,
@@ -175,6 +178,8 @@ describe('the metrics', () => {
       'troupe_cap_waiting_agents{cap="resource:db"}': 3,
       'troupe_account_closed{account="codegen",reason="quota"}': 1,
       'troupe_account_waiting_agents{account="codegen",reason="quota"}': 4,
+      'troupe_circuit_open_seconds{account="codegen",circuit="calls",state="open"}': 15,
+      'troupe_circuit_open_seconds{account="codegen",circuit="ends",state="closed"}': 0,
     })
   })
 

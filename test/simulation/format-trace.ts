@@ -38,6 +38,10 @@ function describe(step: Step): string {
       return `refused   ${step.command} ${step.run} ${step.task}: ${step.why}`
     case 'disk':
       return `DISK      ${step.isFull ? 'full' : 'has room'}`
+    case 'damaged':
+      return `DAMAGED   ${step.what} of ${step.run}${step.seq === undefined ? '' : `, record ${step.seq}`}`
+    case 'set back':
+      return `SET BACK  by ${step.ms} ms`
     case 'settled':
       return `settled   ${step.run} with ${step.exitCode}: ${step.why}`
     case 'gone':

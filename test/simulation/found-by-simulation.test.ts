@@ -70,6 +70,56 @@ describe('a start on a full disk', () => {
   })
 })
 
+/** An orchestrator on a disk in memory, whose disk can be full; its agents work for an hour. */
+async function orchestratorOn(disk: MemoryDisk) {
+  const clock = createVirtualClock()
+  const standIn = createStandIn({ clock })
+  const orchestrator = await createLocalOrchestrator({
+    dataDir: `${disk.mount().path}/data`,
+    clock,
+    environment: { baseUrl: 'http://codegen.invalid', token: 'token-of-the-test' },
+    fetch: (input, init) => standIn.fetch(new Request(input, init)),
+  })
+  const fill = (isFull: boolean) => {
+    disk.listener = {
+      onCall: ({ what }) => (isFull && what === 'write' ? { code: 'ENOSPC' } : 'whole'),
+      onSync: () => {},
+      pace: async () => {},
+    }
+  }
+  return { clock, orchestrator, fill }
+}
+
+describe('a command', () => {
+  it.each(['command', 'commandTask'] as const)('that comes after the closing is refused as such (%s)', async (way) => {
+    const { clock, orchestrator } = await orchestratorOn(diskWithFolder())
+    const run = await orchestrator.start(WORKFLOW, {}, {})
+    await clock.advance(5_000)
+    await orchestrator.close()
+    const said =
+      way === 'command'
+        ? orchestrator.command(run, { type: 'pause' })
+        : orchestrator.commandTask(run, 'one', { type: 'skip' })
+    const error = await said.catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(DataFolderError)
+    expect(String(error)).toMatch(/was let go: nothing is begun in it any more\.$/)
+  })
+
+  it('to go on tries a disk again that was full, also where the budget is used up', async () => {
+    const { clock, orchestrator, fill } = await orchestratorOn(diskWithFolder())
+    const run = await orchestrator.start({ ...WORKFLOW, budget: { agentRuns: 1 } }, {}, {})
+    await clock.advance(5_000)
+    expect(orchestrator.view(run).status).toEqual('paused')
+    fill(true)
+    await expect(orchestrator.commandTask(run, 'one', { type: 'skip' })).rejects.toThrow(DataFolderError)
+    fill(false)
+    expect((await orchestrator.health()).writable).toEqual(false)
+    await expect(orchestrator.command(run, { type: 'continue' })).rejects.toThrow(/budget of 1 agent runs is used up/)
+    expect((await orchestrator.health()).writable).toEqual(true)
+    await orchestrator.close()
+  })
+})
+
 describe('closing', () => {
   it('lets no call out beyond what an unfinished run said of the limits', async () => {
     const disk = diskWithFolder()

@@ -3,6 +3,7 @@ import { type AttemptKey, formatKey, MANAGER } from '../../src/domain/ids.ts'
 import type { JournalRecord, RunRecord } from '../../src/domain/record.ts'
 import type { Workflow } from '../../src/domain/workflow.ts'
 import { isFinalState } from '../../src/machines/public-state.ts'
+import type { Damaged } from './damage.ts'
 import type { CallKind, Provider } from './provider.ts'
 
 /** What can be seen from outside, in the order in which it happens. */
@@ -37,6 +38,10 @@ export type Seen =
       readonly command: string
       readonly why: string
     }
+  /** The disk was damaged while nobody held the folder. */
+  | ({ readonly kind: 'damaged' } & Damaged)
+  /** The machine's clock was set back. */
+  | { readonly kind: 'set back'; readonly ms: number }
   /** The disk is full, or somebody has made room. */
   | { readonly kind: 'disk'; readonly isFull: boolean }
   /** A run has ended, or waits for somebody. */
@@ -74,12 +79,16 @@ export class RunPast {
   /** RUN/TASK/ATTEMPT of agent runs that were given up, and of those whose late end was recorded. */
   readonly givenUp = new Set<string>()
   readonly lateEnds = new Set<string>()
+  /** The same of all, those included whose record was lost. */
+  readonly everGivenUp = new Set<string>()
+  /** Seqs of records that a damage of the disk has taken. */
+  readonly lost = new Set<number>()
   /** How much a person added to the budget. */
   readonly raised: Record<string, number> = {}
   /** TASK/ATTEMPT that a person had retried while it was the newest. */
   readonly retried = new Set<string>()
   /** Durable commands: the newest by subject, and how many of each kind. */
-  readonly lastCommand = new Map<string, { readonly type: string; readonly seq: number }>()
+  readonly lastCommand = new Map<string, { readonly event: string; readonly seq: number }>()
   readonly commands = new Map<string, number>()
 
   constructor(run: string, workflow: Workflow) {
@@ -98,12 +107,35 @@ export class RunPast {
   fold(record: JournalRecord): void {
     this.seq = record.seq
     this.records.push(record)
+    if (record.type === 'transition') this.#allow(record)
+    else if (record.type === 'command') this.#command(record)
+    this.#stand(record)
+  }
+
+  /** From now on the run stands where the other records leave it. What was allowed, paid and said stays so. */
+  lose(seq: number): void {
+    this.lost.add(seq)
+    for (const known of [this.actors, this.expansions, this.givenUp, this.lateEnds]) known.clear()
+    for (const record of this.records) if (!this.lost.has(record.seq)) this.#stand(record)
+  }
+
+  /** Where a record leaves the run. */
+  #stand(record: JournalRecord): void {
     if (record.type === 'transition') this.#transition(record)
     else if (record.type === 'plan' && record.task !== undefined) {
       this.expansions.set(record.task, Number(record.data?.['count']))
-    } else if (record.type === 'command') this.#command(record)
+    }
     const late = record.data?.['lateEnd'] as { holder?: string } | undefined
     if (late?.holder !== undefined) this.lateEnds.add(late.holder)
+  }
+
+  #allow({ actor, to, attempt = 0, data }: JournalRecord): void {
+    if (to === 'creating') this.intents.add(`${actor.id}/${attempt}`)
+    if (to === 'running.prompting') this.intents.add(`${MANAGER}/${attempt}/${Number(data?.['turn'])}`)
+    const ref = data?.['ref'] as AgentRunRef | undefined
+    if (ref !== undefined) this.owned.set(formatKey({ run: this.run, task: actor.id, attempt }), ref.id)
+    const gaveUp = data?.['gaveUp'] as { task: string; attempt: number } | undefined
+    if (gaveUp !== undefined) this.everGivenUp.add(formatKey({ run: this.run, ...gaveUp }))
   }
 
   #transition(record: JournalRecord): void {
@@ -117,10 +149,6 @@ export class RunPast {
       seq: record.seq,
       completions: (before?.completions ?? 0) + (to === 'completed' ? 1 : 0),
     })
-    if (to === 'creating') this.intents.add(`${actor.id}/${attempt}`)
-    if (to === 'running.prompting') this.intents.add(`${MANAGER}/${attempt}/${Number(data?.['turn'])}`)
-    const ref = data?.['ref'] as AgentRunRef | undefined
-    if (ref !== undefined) this.owned.set(formatKey({ run: this.run, task: actor.id, attempt }), ref.id)
     const gaveUp = data?.['gaveUp'] as { task: string; attempt: number } | undefined
     if (gaveUp !== undefined) this.givenUp.add(formatKey({ run: this.run, ...gaveUp }))
   }
@@ -128,7 +156,9 @@ export class RunPast {
   #command(record: JournalRecord): void {
     const type = String(record.data?.['command'])
     const subject = record.task ?? ''
-    this.lastCommand.set(subject, { type, seq: record.seq })
+    // Adopting a late result is completing the task with it.
+    const isLate = type === 'adopt' && record.data?.['attempt'] !== undefined
+    this.lastCommand.set(subject, { event: isLate ? 'task.complete' : `task.${type}`, seq: record.seq })
     if (type === 'retry') this.retried.add(`${subject}/${this.actors.get(subject)?.attempt}`)
     const name = `${subject} ${type}`
     this.commands.set(name, (this.commands.get(name) ?? 0) + 1)
@@ -179,6 +209,7 @@ export class History {
       this.runOf(step.record).fold(step.record)
       this.wereAllEnded ||= [...this.runs.values()].every(({ ended }) => ended)
     } else if (step.kind === 'opened') this.intents = step.intents
+    else if (step.kind === 'damaged' && step.seq !== undefined) this.runs.get(step.run)?.lose(step.seq)
     else if (step.kind === 'told') this.runOf(step.record).told = step.record.seq
     else if (step.kind === 'arrived') {
       this.arrivals.shared.push(step.at)

@@ -9,6 +9,14 @@ interface Segment {
   readonly bytes: Buffer
 }
 
+/** Where a record lies: its line without the newline. */
+interface JournalSpot {
+  readonly path: string
+  readonly from: number
+  readonly to: number
+  readonly seq: number
+}
+
 export interface JournalWatchOptions {
   readonly tree: DiskTree
   /** A record is durable; `isOld`: an earlier process wrote it. */
@@ -21,6 +29,8 @@ export class JournalWatch {
   readonly #options: JournalWatchOptions
   /** How far each file was read. */
   readonly #read = new Map<string, number>()
+  /** Every record that was read, by its run. */
+  readonly #lines = new Map<string, JournalSpot[]>()
   #leftBehind: Segment[] = []
 
   constructor(options: JournalWatchOptions) {
@@ -43,6 +53,11 @@ export class JournalWatch {
     for (const { path, bytes } of this.#leftBehind.splice(0)) this.#readLines(path, bytes, true)
   }
 
+  /** Where the durable records of a run lie. */
+  linesOf(run: string): readonly JournalSpot[] {
+    return this.#lines.get(run) ?? []
+  }
+
   /** A file was made durable. */
   synced(path: string, bytes: Buffer): void {
     if (!SEGMENT.test(path)) return
@@ -54,11 +69,19 @@ export class JournalWatch {
     let from = this.#read.get(path) ?? 0
     for (let end = bytes.indexOf(10, from); end >= 0; end = bytes.indexOf(10, from)) {
       const decoded = decodeLine(bytes.subarray(from, end))
-      if (decoded.kind === 'record') this.#options.onRecord(decoded.record, isOld)
-      else this.#options.onTrouble('what is durable can be read', `${path} holds a line that cannot be read`)
+      if (decoded.kind === 'record') {
+        this.#note(decoded.record, { path, from, to: end })
+        this.#options.onRecord(decoded.record, isOld)
+      } else this.#options.onTrouble('what is durable can be read', `${path} holds a line that cannot be read`)
       from = end + 1
     }
     this.#read.set(path, from)
+  }
+
+  #note({ run, seq }: JournalRecord, place: Omit<JournalSpot, 'seq'>): void {
+    const lines = this.#lines.get(run) ?? []
+    this.#lines.set(run, lines)
+    lines.push({ ...place, seq })
   }
 }
 

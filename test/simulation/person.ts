@@ -53,7 +53,13 @@ export class Person {
       return
     }
     const task = fallOn(view.tasks, saying.task)
-    if (task !== undefined) await this.#tellTask(orchestrator, view.run, task.task, taskCommand(command))
+    if (task !== undefined) await this.#tellTask(orchestrator, view.run, task.task, taskCommand(command, task))
+  }
+
+  /** The run is to end. */
+  cancel(orchestrator: Orchestrator, run: string): void {
+    const status = viewOf(orchestrator, run)?.status
+    if (status === 'running' || status === 'paused') void this.#tellRun(orchestrator, run, { type: 'cancel' })
   }
 
   #tellRun(orchestrator: Orchestrator, run: string, command: RunCommand): Promise<string | undefined> {
@@ -100,17 +106,21 @@ export class Person {
     if (!isRaised && refusal?.includes('raise it')) await this.#continue(orchestrator, run, true)
   }
 
-  #decide(orchestrator: Orchestrator, run: string, { task, state, commands }: TaskView, isHasty: boolean): void {
+  #decide(orchestrator: Orchestrator, run: string, task: TaskView, isHasty: boolean): void {
+    const { task: name, state, commands, late = [] } = task
     const endings = commands.filter((name) => name === 'skip' || name === 'fail' || name === 'complete')
     // A retry of what fails for ever would go on for ever.
     const chosen = isHasty || this.#dice.happens(0.6) ? endings : commands
-    const name = fallOn(chosen, this.#dice.roll())
-    if (name === undefined) this.#options.onTrouble(`${task} is ${state} and takes no command that ends it`)
-    else void this.#tellTask(orchestrator, run, task, taskCommand(name))
+    const isOffered = late.some(({ commands: legal }) => legal.includes('adopt'))
+    const command = isOffered && this.#dice.happens(0.5) ? 'adopt late' : fallOn(chosen, this.#dice.roll())
+    if (command === undefined) this.#options.onTrouble(`${name} is ${state} and takes no command that ends it`)
+    else void this.#tellTask(orchestrator, run, name, taskCommand(command, task))
   }
 }
 
-function taskCommand(name: string): TaskCommand {
+function taskCommand(name: string, { attempts, late = [] }: TaskView): TaskCommand {
+  // Of what has come late, or of anything, which is refused.
+  if (name === 'adopt late') return { type: 'adopt', attempt: late[0]?.attempt ?? attempts.length }
   if (name === 'complete') return { type: 'complete', result: { list: ['a person’s part'] } }
   if (name === 'wait') return { type: 'wait', ms: 20_000 }
   if (name === 'retry' || name === 'skip' || name === 'adopt') return { type: name }

@@ -86,7 +86,7 @@ function randomScript(dice: Dice): SimulateDefinition {
 function randomManager(dice: Dice): NonNullable<WorkflowDefinition['manager']> {
   return {
     prompt: 'Watch them.',
-    timeout: dice.pick(['20s', '1m', '10m']),
+    timeout: dice.pick(['10s', '20s', '40s']),
     reportEvery: dice.pick(['1s', '5s', '20s']),
     simulate: dice.happens(0.8) ? { duration: dice.pick(['0ms', '1s', '4s']), result: 'Noted.' } : randomScript(dice),
   }

@@ -1,4 +1,5 @@
 import type { RateLimit, Workflow } from '../../src/domain/workflow.ts'
+import type { Damage } from './damage.ts'
 import { Dice } from './dice.ts'
 import { NO_TROUBLES, type Troubles } from './provider.ts'
 import { randomWorkflow } from './random-workflow.ts'
@@ -13,13 +14,27 @@ export interface Ending {
   readonly downMs: number
   /** What somebody says meanwhile through a process of its own, which lets nothing go on. */
   readonly meanwhile: Saying | undefined
+  /** How far the machine's clock is set back meanwhile, ms. */
+  readonly setBackMs: number
+  /** What becomes of the disk meanwhile. */
+  readonly damage: Damage | undefined
 }
 
 /** Something that a person says out of the blue. */
 export interface Saying {
   /** After so many records of all processes, or after so many ms. */
   readonly at: { readonly records: number } | { readonly ms: number }
-  readonly command: 'cancel' | 'pause' | 'continue' | 'retry' | 'skip' | 'fail' | 'complete' | 'wait' | 'adopt'
+  readonly command:
+    | 'cancel'
+    | 'pause'
+    | 'continue'
+    | 'retry'
+    | 'skip'
+    | 'fail'
+    | 'complete'
+    | 'wait'
+    | 'adopt'
+    | 'adopt late'
   /** Which run, and which of its tasks: 0..1. */
   readonly run: number
   readonly task: number
@@ -39,30 +54,72 @@ export interface Scenario {
   /** From which file call on the disk is full, until somebody looks to it. */
   readonly fullFrom: number | undefined
   readonly endings: readonly Ending[]
+  /** How far our clock is ahead of the provider's at the beginning, ms, and when it is set back by how much while we run. */
+  readonly aheadMs: number
+  readonly setBacks: readonly { readonly atMs: number; readonly byMs: number }[]
+  /** Whether somebody asks for checkpoints now and then. */
+  readonly checkpoints: boolean
   readonly sayings: readonly Saying[]
 }
 
 /** How many records, calls or seconds there may be before a process ends. */
 const LATEST = { record: 40, sent: 30, arrived: 30, 'disk call': 250, second: 60 } as const
-const COMMANDS = ['retry', 'skip', 'fail', 'complete', 'wait', 'adopt', 'pause', 'continue', 'cancel'] as const
+const COMMANDS = [
+  'retry',
+  'skip',
+  'fail',
+  'complete',
+  'wait',
+  'adopt',
+  'adopt late',
+  'pause',
+  'continue',
+  'cancel',
+] as const
+/** Our clock may be so far ahead of the provider's: what was just created is searched for that far back. */
+const MOST_AHEAD_MS = 4 * 60_000
+/** All calls: a watcher that may ask seldom leaves room for more to happen within the calls of a seed. */
+const SLOW: RateLimit = { max: 30, windowMs: 60_000 }
+const SET_BACKS = [2_000, 30_000, 600_000, 3_600_000] as const
 
 /** What happens in a seed. */
 export function scenarioOf(seed: number): Scenario {
   const dice = new Dice(seed, 'scenario')
   const runs = dice.happens(0.2) ? 2 : 1
   const shapes = new Dice(seed, 'workflow')
+  const clocks = new Dice(seed, 'clocks')
+  const damages = randomDamages(new Dice(seed, 'damages'))
   return {
     seed,
     workflows: Array.from({ length: runs }, (_, at) => randomWorkflow(shapes, `seed-${seed}-${at}`)),
     startsMs: Array.from({ length: runs }, (_, at) => (at === 0 ? 0 : dice.whole(0, 20_000))),
     troubles: randomTroubles(new Dice(seed, 'troubles')),
-    limits: dice.happens(0.5) ? tightLimits(dice) : {},
+    limits: dice.happens(0.5) ? tightLimits(dice) : { shared: SLOW },
     graceMs: dice.pick([20_000, 30_000]),
     slowestDiskMs: dice.pick([0, 0, 5, 200, 3_000]),
     fullFrom: dice.happens(0.1) ? dice.whole(60, 400) : undefined,
-    endings: Array.from({ length: dice.pick([0, 1, 1, 2, 3]) }, () => randomEnding(dice)),
+    endings: Array.from({ length: dice.pick([0, 1, 1, 2, 3]) }, (_, at) => ({
+      ...randomEnding(dice),
+      setBackMs: clocks.happens(0.15) ? clocks.pick(SET_BACKS) : 0,
+      damage: damages[at],
+    })),
+    aheadMs: clocks.happens(0.2) ? clocks.whole(0, MOST_AHEAD_MS) : 0,
+    setBacks: clocks.happens(0.15) ? [{ atMs: clocks.whole(0, 60_000), byMs: clocks.pick(SET_BACKS) }] : [],
+    // A record that a checkpoint holds is not lost with its line.
+    checkpoints: damages.every((damage) => damage?.what !== 'journal'),
     sayings: Array.from({ length: dice.pick([0, 1, 2, 4]) }, () => randomSaying(dice)),
   }
+}
+
+/** What the disk suffers at each end of a process: of journals or of checkpoints, as the seed has it. */
+function randomDamages(dice: Dice): (Damage | undefined)[] {
+  const kind = dice.roll()
+  if (kind >= 0.3) return []
+  return Array.from({ length: 3 }, () => {
+    const what = kind < 0.15 ? 'journal' : dice.pick(['checkpoint', 'no checkpoint'] as const)
+    const where = { file: dice.roll(), line: 1 - dice.roll() ** 2, byte: dice.roll() }
+    return dice.happens(0.7) ? { what, ...where } : undefined
+  })
 }
 
 function randomTroubles(dice: Dice): Troubles {
@@ -99,11 +156,11 @@ function tightLimits(dice: Dice): Scenario['limits'] {
   return {
     create: { max: dice.whole(1, 4), windowMs: dice.pick([5_000, 20_000]) },
     ...(dice.happens(0.5) ? { standard: { max: dice.whole(4, 10), windowMs: 5_000 } } : {}),
-    ...(dice.happens(0.5) ? { shared: { max: dice.whole(6, 15), windowMs: 10_000 } } : {}),
+    shared: dice.happens(0.5) ? { max: dice.whole(6, 15), windowMs: 20_000 } : SLOW,
   }
 }
 
-function randomEnding(dice: Dice): Ending {
+function randomEnding(dice: Dice): Omit<Ending, 'setBackMs' | 'damage'> {
   const at = dice.pick(['record', 'sent', 'arrived', 'disk call', 'second'] as const)
   return {
     at,

@@ -25,8 +25,11 @@ export interface SeedOutcome {
 }
 
 /** From so many calls on, all troubles are over and the person decides about everything that is left. */
-const CALLS_IN_TROUBLE = 35
-const CALLS_IN_PATIENCE = 45
+const CALLS_IN_TROUBLE = 26
+const CALLS_IN_PATIENCE = 34
+/** From so many on whoever looks cancels what has not ended; no seed makes more than the most. */
+const CALLS_BEFORE_CANCEL = 42
+const MOST_CALLS = 80
 /** The same by time, ms. */
 const TROUBLE_MS = 10 * 60_000
 const PATIENCE_MS = 20 * 60_000
@@ -102,6 +105,8 @@ class SeedRun {
       if (simulation.elapsed > LONGEST_MS) this.#neverEnds()
     }
     if (simulation.violation === undefined) await this.#check()
+    const { calls } = simulation.provider
+    if (calls > MOST_CALLS) simulation.violate('bound', `a seed makes at most ${MOST_CALLS} calls`, `it made ${calls}`)
     simulation.see({ kind: 'end' })
   }
 
@@ -173,15 +178,16 @@ class SeedRun {
     if (simulation.elapsed < this.#lookAt || simulation.isLeft) return
     this.#lookAt = simulation.elapsed + this.#dice.whole(3_000, 10_000)
     // What a restore begins with is another thing then; whether it was written is no matter of a run's.
-    if (this.#dice.happens(0.2)) void orchestrator.checkpoint().catch(() => {})
+    if (this.#dice.happens(0.2) && simulation.scenario.checkpoints) void orchestrator.checkpoint().catch(() => {})
     const { calls } = simulation.provider
     if (calls > CALLS_IN_TROUBLE || simulation.elapsed > TROUBLE_MS) simulation.provider.heal()
     const isHasty = calls > CALLS_IN_PATIENCE || simulation.elapsed > PATIENCE_MS
     for (const past of this.#runs) {
       if (past.ended) continue
       this.#settled.wait(orchestrator, past)
-      this.#lookForStuck(past, findStuck(orchestrator, past, simulation.clock.now(), this.#runs))
-      this.#person.look(orchestrator, past, isHasty)
+      this.#lookForStuck(past, findStuck(orchestrator, past, simulation.process?.now() ?? 0, this.#runs))
+      if (calls > CALLS_BEFORE_CANCEL) this.#person.cancel(orchestrator, past.run)
+      else this.#person.look(orchestrator, past, isHasty)
     }
   }
 
@@ -257,10 +263,10 @@ class SeedRun {
     const simulation = this.#simulation
     const orchestrator = simulation.process?.orchestrator
     if (orchestrator === undefined || simulation.isLeft) return
-    for (const { run, records } of this.#runs) {
+    for (const { run, records, lost } of this.#runs) {
       const read = await simulation.patiently(orchestrator.records(run, 0, 100_000), 'reading the records')
       if (read === undefined) return
-      const kept = records.map(({ host: _host, ...record }) => record)
+      const kept = records.filter(({ seq }) => !lost.has(seq)).map(({ host: _host, ...record }) => record)
       if (JSON.stringify(read) !== JSON.stringify(kept)) {
         simulation.violate('I9', 'a reader is given what is durable', `the records of ${run} are read otherwise`)
       }

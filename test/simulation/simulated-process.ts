@@ -2,12 +2,15 @@ import type { Clock } from '../../src/domain/clock.ts'
 import { DataFolderError } from '../../src/domain/errors.ts'
 import type { Orchestrator } from '../../src/domain/orchestration.ts'
 import type { RunRecord } from '../../src/domain/record.ts'
+import { steadyTime } from '../../src/host/clock.ts'
 import type { VirtualClock } from '../../src/host/virtual-clock.ts'
 import { createLocalOrchestrator } from '../../src/orchestrator.ts'
 import type { Mount } from './disk/memory-disk.ts'
 
 export interface ProcessOptions {
   readonly clock: VirtualClock
+  /** What the machine's clock shows. */
+  readonly wall: () => number
   readonly mount: Mount
   readonly random: () => number
   readonly intents: 'open' | 'closed'
@@ -21,10 +24,13 @@ export class SimulatedProcess {
   /** Counts of what may end it. */
   readonly counts = { record: 0, sent: 0, arrived: 0, 'disk call': 0, second: 0 }
   readonly #options: ProcessOptions
+  /** The time as the process has it. */
+  readonly now: () => number
   #orchestrator: Orchestrator | undefined
 
   constructor(options: ProcessOptions) {
     this.#options = options
+    this.now = steadyTime(options.wall, () => options.clock.now())
     this.mount = options.mount
   }
 
@@ -78,7 +84,7 @@ export class SimulatedProcess {
   #clock(): Clock {
     const { clock } = this.#options
     return {
-      now: () => clock.now(),
+      now: () => this.now(),
       setTimeout: (fn, ms) => clock.setTimeout(() => (this.isDead ? undefined : fn()), ms),
       clearTimeout: (handle) => clock.clearTimeout(handle),
       operation: (work) => work,

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
-import { sleep } from '../../src/domain/clock.ts'
 import { DataFolderError } from '../../src/domain/errors.ts'
 import { chance, chances } from '../../src/domain/seed.ts'
 import { createVirtualClock, type VirtualClock } from '../../src/host/virtual-clock.ts'
+import { damage } from './damage.ts'
+import { DiskTrouble } from './disk/disk-trouble.ts'
 import { type DiskCall, type Fate, MemoryDisk } from './disk/memory-disk.ts'
 import { closeDescriptors, replaceFileCalls } from './disk/replace-file-calls.ts'
 import { History, type Seen, type Step } from './history.ts'
 import { INVARIANTS } from './invariants/all.ts'
 import { JournalWatch } from './journal-watch.ts'
+import { MachineClock } from './machine-clock.ts'
 import { Provider, sendTo } from './provider.ts'
 import type { Ending, Scenario } from './scenario.ts'
 import { SimulatedProcess } from './simulated-process.ts'
@@ -32,11 +34,12 @@ export class Simulation {
   process: SimulatedProcess | undefined
   /** How often a process took the folder. */
   opened = 0
-  #diskCalls = 0
-  #isFull = false
-  #fullFrom: number | undefined
+  readonly #trouble: DiskTrouble
   #closing: Promise<void> | undefined
   #last: Ending | undefined
+  /** The last ending, until what becomes of clock and disk meanwhile has happened. */
+  #between: Ending | undefined
+  readonly #machineClock: MachineClock
   readonly #start: number
   readonly #journals: JournalWatch
   readonly #endings: Ending[]
@@ -47,8 +50,16 @@ export class Simulation {
     const { seed, troubles, limits, workflows } = scenario
     this.scenario = scenario
     this.#start = this.clock.now()
+    const onSetBack = (ms: number) => this.see({ kind: 'set back', ms })
+    this.#machineClock = new MachineClock({ ...scenario, clock: this.clock, onSetBack })
     this.#endings = [...scenario.endings]
-    this.#fullFrom = scenario.fullFrom
+    this.#trouble = new DiskTrouble({
+      clock: this.clock,
+      seed,
+      slowestMs: scenario.slowestDiskMs,
+      fullFrom: scenario.fullFrom,
+      onFull: (isFull) => this.see({ kind: 'disk', isFull }),
+    })
     this.#random = chances(seed, 'run ids')
     this.provider = new Provider({
       clock: this.clock,
@@ -74,7 +85,7 @@ export class Simulation {
     this.disk.listener = {
       onCall: (call) => this.#onDiskCall(call),
       onSync: (path, bytes) => this.#journals.synced(path, bytes),
-      pace: () => this.#diskPace(),
+      pace: () => this.#trouble.pace(),
     }
     this.#journals = new JournalWatch({
       tree: this.disk.tree,
@@ -114,10 +125,12 @@ export class Simulation {
     if (this.#closing !== undefined) await this.patiently(this.#closing, 'closing', isFull)
     this.#closing = undefined
     this.freeDisk()
+    this.#suffer()
     this.#journals.takeStock()
     const mount = this.disk.mount()
     const process = new SimulatedProcess({
       clock: this.clock,
+      wall: () => this.#machineClock.now(),
       mount,
       random: this.#random,
       intents,
@@ -134,7 +147,7 @@ export class Simulation {
     if (ending?.at === 'second') this.clock.setTimeout(() => this.#end(process), ending.count * 1_000)
     const runs = await this.patiently(process.open(), 'opening', isFull)
     if (runs !== undefined) this.#journals.readBack()
-    if (runs !== undefined || !this.#isFull || process.isDead) return runs
+    if (runs !== undefined || !this.isDiskFull || process.isDead) return runs
     // Nobody can take a folder on a full disk; whoever tried is told so, and tries again.
     process.kill()
     return this.open(intents)
@@ -228,6 +241,7 @@ export class Simulation {
     const ending = this.#endings.shift()
     if (ending === undefined) return
     this.#last = ending
+    this.#between = ending
     if (ending.how === 'closed' && process.orchestrator !== undefined) {
       this.see({ kind: 'gone', how: 'closed' })
       this.#closing = process.close()
@@ -241,6 +255,16 @@ export class Simulation {
     if (ending.how === 'power cut') this.disk.tree.cutPower(['limits'])
   }
 
+  /** What becomes of clock and disk while nobody holds the folder. */
+  #suffer(): void {
+    const { setBackMs = 0, damage: planned } = this.#between ?? {}
+    this.#between = undefined
+    this.#machineClock.setBack(setBackMs)
+    const open = [...this.history.runs.values()].flatMap(({ ended, run }) => (ended ? [] : [run]))
+    const damaged = planned && damage(this.disk.tree, this.#journals, open, planned)
+    if (damaged !== undefined) this.see({ kind: 'damaged', ...damaged })
+  }
+
   /** Whether nobody holds the folder, or whoever does is leaving. */
   get isLeft(): boolean {
     return this.process === undefined || this.process.isDead || this.#closing !== undefined
@@ -252,34 +276,21 @@ export class Simulation {
   }
 
   get isDiskFull(): boolean {
-    return this.#isFull
+    return this.#trouble.isFull
   }
 
   /** Somebody has made room on the disk. */
   freeDisk(): void {
-    if (this.#isFull) this.see({ kind: 'disk', isFull: false })
-    this.#isFull = false
+    this.#trouble.free()
   }
 
   #onDiskCall(call: DiskCall): Fate {
-    if (this.#fullFrom !== undefined && this.#diskCalls >= this.#fullFrom && !this.isLeft) {
-      this.#fullFrom = undefined
-      this.#isFull = true
-      this.see({ kind: 'disk', isFull: true })
-    }
-    if (this.#isFull && call.what === 'write') return { code: 'ENOSPC' }
+    if (!this.isLeft) this.#trouble.fill()
+    if (this.isDiskFull && call.what === 'write') return { code: 'ENOSPC' }
     const before = this.process?.isDead
     this.#count('disk call')
     const isKilledOver = before === false && this.process?.isDead === true
-    return isKilledOver && call.what === 'write' && this.#diskCalls % 2 === 0 ? 'part' : 'whole'
-  }
-
-  async #diskPace(): Promise<void> {
-    const { seed, slowestDiskMs } = this.scenario
-    const call = this.#diskCalls++
-    if (slowestDiskMs === 0) return
-    const ms = Math.floor(slowestDiskMs * chance(seed, `disk/${call}`) ** 6)
-    if (ms > 0) await sleep(this.clock, ms)
+    return isKilledOver && call.what === 'write' && this.#trouble.calls % 2 === 0 ? 'part' : 'whole'
   }
 
   #keepAlive(): void {

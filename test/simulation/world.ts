@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Faults } from '../../src/backends/codegen/stand-in/faults.ts'
-import { createStandIn, type StandIn } from '../../src/backends/codegen/stand-in/stand-in.ts'
+import { createStandIn, type StandIn, type StandInOptions } from '../../src/backends/codegen/stand-in/stand-in.ts'
 import { type Clock, sleep } from '../../src/domain/clock.ts'
 import { DataFolderError } from '../../src/domain/errors.ts'
 import type { Orchestrator, RunOutcome } from '../../src/domain/orchestration.ts'
@@ -22,7 +22,13 @@ export interface WorldOptions {
   readonly quota?: number
   /** No limits at the stand-in; the orchestrator keeps its own. */
   readonly unlimited?: boolean
+  readonly standIn?: Partial<StandInOptions>
+  /** What becomes of a request on its way; `deliver` carries it out at the account. Default: it arrives. */
+  readonly network?: Network
 }
+
+/** Carries requests to the account and answers back. */
+export type Network = (request: Request, deliver: (request: Request) => Promise<Response>) => Promise<Response>
 
 /** A process: what it does stops without a trace when it dies. */
 interface Process {
@@ -40,6 +46,7 @@ export class World {
   readonly records: RunRecord[] = []
   readonly #dataDir: string
   readonly #random: () => number
+  readonly #network: Network
   #process: Process | undefined
   #orchestrator: Orchestrator | undefined
   /** What dead processes have left open. */
@@ -53,6 +60,7 @@ export class World {
     const { seed = 1, faults = {}, quota, unlimited = false } = options
     this.#dataDir = dataDir
     this.#random = chances(seed, 'run ids')
+    this.#network = options.network ?? ((request, deliver) => deliver(request))
     const none = { create: 'none', standard: 'none', logs: 'none' } as const
     this.standIn = createStandIn({
       clock: this.clock,
@@ -60,6 +68,7 @@ export class World {
       faults,
       ...(quota === undefined ? {} : { quota }),
       ...(unlimited ? { limits: none } : {}),
+      ...options.standIn,
     })
   }
 
@@ -167,7 +176,7 @@ export class World {
     await sleep(this.clock, ANSWER_MS / 2)
     if (isCreate) this.creates.push(this.clock.now())
     // What has left is carried out, even when nobody waits for the answer any more.
-    const answer = this.standIn.fetch(request)
+    const answer = this.#network(request, (sent) => this.standIn.fetch(sent))
     const settled = await answer.then(
       (response) => response,
       (error: unknown) => error,

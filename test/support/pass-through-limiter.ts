@@ -32,6 +32,7 @@ export function createPassThroughLimiter(
     acquire: async () => {},
     adopt() {},
     release() {},
+    isTroubled: () => false,
     call: async (buckets, send, signal, holder) => {
       signal.throwIfAborted()
       calls.push({ buckets, holder })

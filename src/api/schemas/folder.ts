@@ -23,7 +23,7 @@ export const backendHealth = component<FolderHealth['backends'][string]>('Backen
 export const backendsView = component<BackendsView>('Backends')(
   z.object({
     limits: jsonObject.describe(
-      '`buckets` (rate limits: used, reserved, waiting, nextAt, closedUntil), `caps` (concurrency and resources), and the `runs` and `accounts` that are held back, with why.',
+      '`buckets` (rate limits: used, reserved, waiting, nextAt, closedUntil), `caps` (concurrency and resources), the `runs` and `accounts` that are held back, with why, and the `circuits` of each account (`calls`: nobody answers; `ends`: agents fail; closed, open or half-open).',
     ),
     backends: z.record(z.string(), backendHealth).describe('By account.'),
   }),

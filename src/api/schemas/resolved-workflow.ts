@@ -42,6 +42,15 @@ const taskSpec = z.strictObject({
   onFailure: z.enum(['escalate', 'fail', 'skip', 'continue']),
   estimateMs: ms.exactOptional(),
   simulate: jsonObject.exactOptional(),
+  approval: z.boolean().exactOptional(),
+  planned: z.boolean().exactOptional(),
+})
+
+const planning = z.strictObject({
+  objective: z.string(),
+  rounds: z.number().int().positive(),
+  defaults: taskSpec.omit({ id: true, prompt: true, needs: true, role: true, if: true, forEach: true, output: true }),
+  repositories: z.array(z.string()),
 })
 
 const managerSpec = z.strictObject({
@@ -52,6 +61,7 @@ const managerSpec = z.strictObject({
   timeoutMs: ms,
   reportEveryMs: ms,
   simulate: jsonObject.exactOptional(),
+  planning: planning.exactOptional(),
 })
 
 const inputSpec = z.strictObject({

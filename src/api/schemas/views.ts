@@ -1,9 +1,16 @@
 import { z } from 'zod'
-import type { Failure } from '../../domain/backend.ts'
 import type { WaitingFor } from '../../domain/limiter.ts'
 import type { RunOutcome } from '../../domain/orchestration.ts'
 import type { PullRequest } from '../../domain/report.ts'
-import type { AttemptView, RunSummary, RunView, TaskResult, TaskView } from '../../domain/views.ts'
+import type {
+  AttemptView,
+  FailureView,
+  LateView,
+  RunSummary,
+  RunView,
+  TaskResult,
+  TaskView,
+} from '../../domain/views.ts'
 import { component } from './component.ts'
 import { instant, json, jsonObject, names, runId, seq, taskId } from './values.ts'
 
@@ -11,7 +18,7 @@ const ms = z.number().describe('Milliseconds since 1970, UTC.')
 const url = z.string().describe('Where a person can look at it.')
 const commands = names.describe('Names of the commands that are legal now.')
 
-const failure = component<Pick<Failure, 'kind' | 'message'>>('Failure')(
+const failure = component<FailureView>('Failure')(
   z.object({
     kind: z
       .enum([
@@ -34,12 +41,13 @@ const failure = component<Pick<Failure, 'kind' | 'message'>>('Failure')(
       ])
       .describe('How a call to the backend failed, or how the work itself did.'),
     message: z.string(),
+    why: z.string().describe('Why, in a sentence or two.').exactOptional(),
   }),
 )
 
 const waitingFor = component<WaitingFor>('WaitingFor')(
   z.object({
-    kind: z.enum(['concurrency', 'rate', 'resource', 'paused', 'quota', 'auth', 'budget', 'closed']),
+    kind: z.enum(['concurrency', 'rate', 'resource', 'paused', 'quota', 'auth', 'budget', 'closed', 'circuit']),
     name: z.string().describe('Name of the limit: a run, `codegen.create`, a resource.'),
     since: ms,
     until: ms.exactOptional(),
@@ -66,6 +74,20 @@ const attemptView = component<AttemptView>('AttemptView')(
   }),
 )
 
+const lateView = component<LateView>('LateView')(
+  z.object({
+    attempt: z.int().positive(),
+    at: instant,
+    status: z.string().describe('The backend’s own word.'),
+    url: url.exactOptional(),
+    pullRequests: z.array(pullRequest),
+    result: z.string().describe('The beginning of what it returned.').exactOptional(),
+    usable: z.boolean().describe('It completed, and its report is what the task asks for.'),
+    reason: z.string().describe('Why it is of no use.').exactOptional(),
+    commands: names.describe('Names of the commands that are legal now with this `attempt`: `adopt`, or none.'),
+  }),
+)
+
 /** A task, or the manager, as people see it. */
 export const taskView = component<TaskView>('TaskView')(
   z.object({
@@ -84,9 +106,26 @@ export const taskView = component<TaskView>('TaskView')(
     pullRequests: z.array(pullRequest),
     startedAt: instant.exactOptional(),
     endedAt: instant.exactOptional(),
+    awaits: z
+      .enum(['needs', 'slot', 'backend', 'agent', 'time', 'news', 'person'])
+      .describe(
+        'What ends its state: the tasks it needs settle, a limit has room, the backend answers, its agent ends, `until` comes, there is something to tell the manager, a person decides.',
+      )
+      .exactOptional(),
+    until: instant
+      .describe('By when at the latest its state ends: of an agent at work its deadline. ISO 8601, UTC.')
+      .exactOptional(),
     waitingFor: waitingFor.exactOptional(),
     needs: names.describe('Tasks that it still waits for.').exactOptional(),
     failure: failure.exactOptional(),
+    nextAttempt: z.int().positive().describe('The attempt that begins at `until`.').exactOptional(),
+    asks: z.string().describe('What its agent asks.').exactOptional(),
+    lastSign: instant.describe('When its agent was last seen to get on. ISO 8601, UTC.').exactOptional(),
+    late: z
+      .array(lateView)
+      .describe('Attempts that ended after they had been given up. Nothing takes what they returned by itself.')
+      .exactOptional(),
+    adopted: z.int().positive().describe('The attempt whose late result a person adopted.').exactOptional(),
     progress: z.union([z.number(), z.string()]).describe('0 to 1, or a word.').exactOptional(),
     why: z.string().describe('One line: why it does not go on, until when, what one can do.').exactOptional(),
     commands,
@@ -120,7 +159,9 @@ export const runView = component<RunView>('RunView')(
     run: runId,
     name: z.string().describe('Name of its workflow.'),
     status,
+    since: instant.describe('Since when. ISO 8601, UTC.').exactOptional(),
     reason: z.string().describe('Why it is paused or failed.').exactOptional(),
+    carried: z.boolean().describe('False where it is known that no process carries it.').exactOptional(),
     standIn,
     startedAt: instant,
     endedAt: instant.exactOptional(),

@@ -5,16 +5,21 @@ import { formatKey } from '../../domain/ids.ts'
 import type { Limiter } from '../../domain/limiter.ts'
 import type { BackendCall } from '../../domain/measure.ts'
 import { createDeadline, shareAnswer } from './abortable.ts'
-import { type CodegenClient, type CodegenLimits, createCodegenClient } from './codegen-client.ts'
+import { createOrganizationSource } from './codegen-account.ts'
+import { type CodegenClient, createCodegenClient } from './codegen-client.ts'
 import { createRunFinder } from './codegen-find.ts'
+import type { CodegenLimits } from './codegen-limits.ts'
 import { findTurnInLogs, readNewestLogs } from './codegen-logs.ts'
 import { createRunBody } from './codegen-order.ts'
+import { explainRefusal } from './codegen-refusal.ts'
 import { createRepositoryFinder } from './codegen-repositories.ts'
 import type { CodegenRun } from './codegen-schemas.ts'
 import { goneState, toAgentRunState } from './codegen-status.ts'
 import { type CodegenWatcher, createCodegenWatcher } from './codegen-watcher.ts'
+import { CreatedRuns } from './created-runs.ts'
+import { ProviderClock } from './provider-clock.ts'
 
-export { declareCodegenLimits } from './codegen-client.ts'
+export { declareCodegenLimits } from './codegen-limits.ts'
 
 /** Where the API is, who asks, and how. */
 export interface CodegenBackendOptions {
@@ -74,7 +79,7 @@ export function createCodegenBackend(options: CodegenBackendOptions): CodegenBac
   const client = createCodegenClient({ ...options, account })
   const closing = new AbortController()
   const closed = closing.signal
-  const organization = organizationSource(client, options.organizationId, closed)
+  const organization = createOrganizationSource(client, options.organizationId, closed)
   const organizationOf = async (ref: AgentRunRef, signal: AbortSignal) => {
     const own = ref.extra?.['organization']
     return typeof own === 'string' ? own : organization(signal)
@@ -82,7 +87,9 @@ export function createCodegenBackend(options: CodegenBackendOptions): CodegenBac
   const userId = shareAnswer(async (signal) => (await client.me(signal)).id, closed)
   const findRepository = createRepositoryFinder(client, clock, organization, closed)
   const watcher = createCodegenWatcher({ ...options, client, organization, organizationOf, userId })
-  const find = createRunFinder({ client, organization, userId, toRef, closed })
+  const providerClock = new ProviderClock()
+  const created = new CreatedRuns()
+  const find = createRunFinder({ client, organization, userId, toRef, closed, clock, providerClock })
   const read = createReader(client, clock, watcher, organizationOf)
   const logPlace = async (ref: AgentRunRef, signal: AbortSignal) => {
     return { client, organization: await organizationOf(ref, signal), id: ref.id }
@@ -98,7 +105,12 @@ export function createCodegenBackend(options: CodegenBackendOptions): CodegenBac
     async create(order, signal) {
       const own = await organization(signal)
       const body = await createRunBody(order, clock, findRepository, signal)
-      return toRef(await client.create(own, body, signal, formatKey(order.key)), own)
+      const answer = await client.create(own, body, signal, formatKey(order.key)).catch(async (error: unknown) => {
+        throw await explainRefusal(error, order, client, own, signal)
+      })
+      const run = created.accept(answer, order.key, own)
+      providerClock.created(run.createdAt, clock.now())
+      return toRef(run, own)
     },
     find,
     read,
@@ -117,6 +129,7 @@ export function createCodegenBackend(options: CodegenBackendOptions): CodegenBac
     async logs(ref, limit, signal) {
       return readNewestLogs(await logPlace(ref, signal), limit, signal)
     },
+    howToStop: (ref) => (standIn ? undefined : howToStop(ref.id)),
     wake: (id) => watcher.wake(id),
     async close() {
       watcher.close()
@@ -135,17 +148,10 @@ function toRef(run: CodegenRun, organization: string): AgentRunRef {
   }
 }
 
-function organizationSource(client: CodegenClient, given: number | undefined, closed: AbortSignal) {
-  if (given !== undefined) return async () => String(given)
-  return shareAnswer(async (signal) => {
-    const [first] = await client.organizations(signal)
-    if (first !== undefined) return first.id
-    throw new BackendError('The token belongs to no organization. Set CODEGEN_ORG_ID to one that it may use.', {
-      kind: 'auth',
-      retryable: false,
-      certain: true,
-    })
-  }, closed)
+/** An id that a shell would take for more than a word is not made part of a command that people copy. */
+function howToStop(id: string): string | undefined {
+  if (!/^\w[\w-]*$/.test(id)) return undefined
+  return `\`troupe codegen ban ${id}\` flags its pull request and stops its agents`
 }
 
 /** Reads a run: what the watcher has just seen, else the run itself; where many are read at once, the watcher's next page. */

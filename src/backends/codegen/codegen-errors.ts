@@ -2,8 +2,8 @@ import { BackendError, type BackendErrorDetails } from '../../domain/errors.ts'
 
 /** A call as far as errors need to know it. */
 export interface CallFacts {
-  /** A POST may have taken effect although no answer came. */
-  readonly method: 'GET' | 'POST'
+  /** All but a GET may have taken effect although no answer came. */
+  readonly method: 'GET' | 'POST' | 'DELETE'
   /** Completes "Codegen could not ...". */
   readonly action: string
   /** Whom a 403 concerns. */
@@ -54,7 +54,7 @@ export function refusedAnswer(call: CallFacts, answer: RefusedAnswer, now: numbe
     return fail(told, { kind: 'limit', retryable: true, ...(notBefore === undefined ? {} : { notBefore }) })
   }
   if (status === 408 || status >= 500) {
-    if (call.method === 'POST') return fail(told, { kind: 'unknown-outcome', retryable: true }, false)
+    if (call.method !== 'GET') return fail(told, { kind: 'unknown-outcome', retryable: true }, false)
     return fail(told, { kind: 'unreachable', retryable: true })
   }
   if (status < 400) {
@@ -69,10 +69,10 @@ export function refusedAnswer(call: CallFacts, answer: RefusedAnswer, now: numbe
   return fail(told, { kind: 'invalid', retryable: false })
 }
 
-/** An answer that came, but is not what the API answers. A POST may have taken effect all the same. */
+/** An answer that came, but is not what the API answers. All but a GET may have taken effect all the same. */
 export function unreadableAnswer(call: CallFacts, status: number, reason: string): BackendError {
   const message = failed(call, `its answer ${reason}`)
-  if (call.method === 'POST') {
+  if (call.method !== 'GET') {
     return new BackendError(message, { kind: 'unknown-outcome', retryable: true, certain: false, status })
   }
   return new BackendError(message, { kind: 'unreachable', retryable: true, certain: true, status })
@@ -81,7 +81,7 @@ export function unreadableAnswer(call: CallFacts, status: number, reason: string
 /** No answer in time. */
 export function lateAnswer(call: CallFacts, timeoutMs: number): BackendError {
   const message = failed(call, `no answer within ${Math.round(timeoutMs / 1000)} s`)
-  if (call.method === 'POST') {
+  if (call.method !== 'GET') {
     return new BackendError(message, { kind: 'unknown-outcome', retryable: true, certain: false })
   }
   return new BackendError(message, { kind: 'timeout', retryable: true, certain: true })
@@ -161,6 +161,17 @@ function mistake(entry: unknown): string {
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const MOST_NAMES = 10
+const MOST_NAME = 80
+
+/** Names from outside for a message: the first ten, and how many more there are. */
+export function listNames(names: readonly string[]): string {
+  if (names.length === 0) return 'it has none'
+  const shown = names.slice(0, MOST_NAMES).map((name) => oneLine(name, (text) => text).slice(0, MOST_NAME))
+  const rest = names.length - shown.length
+  return rest === 0 ? shown.join(', ') : `${shown.join(', ')} and ${rest} more`
 }
 
 /** Text from outside as one short line in which no secret appears. */

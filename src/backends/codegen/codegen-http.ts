@@ -25,6 +25,8 @@ export interface CodegenCall extends CallFacts {
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly body?: JsonObject
+  /** Part of the body that does not come back in what is said of a failure. */
+  readonly secret?: string
   /** In place of the client's, ms. */
   readonly timeoutMs?: number | undefined
 }
@@ -33,6 +35,8 @@ export interface CodegenCall extends CallFacts {
 export interface CodegenAnswer<T> {
   readonly value: T
   readonly sentAt: number
+  /** What time it is by the server's own clock, ms; null where it does not say. */
+  readonly serverAt: number | null
 }
 
 /** Where the end of an agent run is told, and what that is signed with. */
@@ -73,7 +77,7 @@ const MOST_BYTES = 32 * 1024 * 1024
 export function createCodegenExchange(options: CodegenHttpOptions): CodegenExchange {
   const { clock } = options
   const token = checkedToken(options.token)
-  const hide = createHide(token, options.webhook?.secret)
+  const hideAlways = createHide(token, options.webhook?.secret)
   const inFlight = pLimit(CALLS_IN_FLIGHT)
   const api = ky.create({
     prefixUrl: `${checkedBaseUrl(options.baseUrl)}/v1/`,
@@ -101,6 +105,7 @@ export function createCodegenExchange(options: CodegenHttpOptions): CodegenExcha
 
   const exchange: CodegenExchange = async (call, schema, signal) => {
     signal.throwIfAborted()
+    const hide = call.secret === undefined ? hideAlways : createHide(token, call.secret)
     const sentAt = clock.now()
     const timeoutMs = call.timeoutMs ?? options.timeoutMs
     const deadline = createDeadline(clock, timeoutMs, signal)
@@ -108,7 +113,7 @@ export function createCodegenExchange(options: CodegenHttpOptions): CodegenExcha
       const answer = await untilAborted(register(send(call, deadline.signal)), deadline.signal)
       const value = checkedAnswer(call, answer, schema, clock.now(), hide)
       options.onCall?.({ operation: call.operation, outcome: 'ok', ms: clock.now() - sentAt })
-      return { value, sentAt }
+      return { value, sentAt, serverAt: Date.parse(answer.headers.get('date') ?? '') || null }
     } catch (error) {
       if (signal.aborted) throw signal.reason
       const failure = failureOf(call, error, deadline.signal.aborted ? timeoutMs : undefined, hide)
@@ -162,12 +167,14 @@ function checkedAnswer<T>(call: CodegenCall, answer: Answer, schema: z.ZodType<T
   if (answer.body === undefined) throw answer.bodyError
   let json: unknown
   try {
-    json = JSON.parse(answer.body)
+    // What is only done may be answered with nothing.
+    json = answer.body === '' ? undefined : JSON.parse(answer.body)
   } catch {
     throw new AnswerError(unreadableAnswer(call, status, 'is not JSON'))
   }
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
+  if (json === undefined) throw new AnswerError(unreadableAnswer(call, status, 'is not JSON'))
   const place = parsed.error.issues[0]?.path.join('.') ?? ''
   throw new AnswerError(unreadableAnswer(call, status, `is not what the API answers (at '${place}')`))
 }

@@ -1,4 +1,4 @@
-import { PAGE_SIZE } from './codegen-client.ts'
+import { PAGE_SIZE } from './codegen-sender.ts'
 
 /** Where a run is thought to be in the list, which is newest first: newer runs only push it down. */
 export interface ListPlace {

@@ -1,9 +1,10 @@
 import type { LogEntry } from '../../domain/backend.ts'
 import { BackendError } from '../../domain/errors.ts'
 import { type AttemptKey, findMark, formatKey } from '../../domain/ids.ts'
-import { type CodegenClient, isLastPage, PAGE_SIZE } from './codegen-client.ts'
+import type { CodegenClient } from './codegen-client.ts'
 import { isAuth } from './codegen-errors.ts'
 import type { CodegenLog } from './codegen-schemas.ts'
+import { isLastPage, PAGE_SIZE } from './codegen-sender.ts'
 
 /** Which run's log is read, at which organization. */
 export interface LogPlace {
@@ -39,6 +40,7 @@ export async function findTurnInLogs(
   signal: AbortSignal,
 ): Promise<'answered' | 'seen' | 'absent' | 'unknown'> {
   let isAnswered = false
+  let showsMarks = false
   let pages = 0
   try {
     for await (const page of newestFirst(place, PAGE_SIZE, signal)) {
@@ -47,13 +49,15 @@ export async function findTurnInLogs(
         if (log.type !== 'USER_MESSAGE') continue
         const mark = findMark(wholeText(log))
         if (mark === undefined) continue
+        showsMarks = true
         if (formatKey(mark.key) === formatKey(key) && mark.turn === turn) return isAnswered ? 'answered' : 'seen'
         // What follows the message of a later turn answers that one.
         isAnswered = false
       }
       if (++pages >= MOST_TURN_PAGES) return 'unknown'
     }
-    return 'absent'
+    // A log without the messages of earlier turns does not tell that of this one either.
+    return showsMarks ? 'absent' : 'unknown'
   } catch (error) {
     if (signal.aborted || isAuth(error) || !(error instanceof BackendError)) throw error
     return 'unknown'
@@ -79,6 +83,7 @@ async function* newestFirst(
   for (;;) {
     const query = { skip: read, limit, reverse: true }
     const page = await place.client.logs(place.organization, place.id, query, signal)
+    if (page.items.length === 0 && page.total !== null && page.total > read) throw emptyPage(place)
     lastTotal ??= page.total
     const again = page.total === null || lastTotal === null ? 0 : Math.max(0, page.total - lastTotal)
     yield page.items.slice(again)
@@ -86,6 +91,12 @@ async function* newestFirst(
     if (isLastPage(page, read)) return
     lastTotal = page.total
   }
+}
+
+/** An empty page that is not the end shows nothing, least of all that something is absent. */
+function emptyPage({ id }: LogPlace): BackendError {
+  const message = `The log of agent run ${id} shows none of its entries.`
+  return new BackendError(message, { kind: 'unreachable', retryable: true, certain: true })
 }
 
 function toLogEntry(log: CodegenLog): LogEntry {

@@ -1,22 +1,10 @@
-import { readFile } from 'node:fs/promises'
-import { extname } from 'node:path'
 import type { AgentOrder } from '../../domain/backend.ts'
 import type { Clock } from '../../domain/clock.ts'
-import { BackendError } from '../../domain/errors.ts'
-import type { AttemptKey } from '../../domain/ids.ts'
+import { type AttemptKey, formatKey } from '../../domain/ids.ts'
 import type { JsonObject } from '../../domain/json.ts'
 import type { CreateRunBody } from './codegen-client.ts'
 import type { FindRepository } from './codegen-repositories.ts'
-
-const IMAGE_TYPES: Readonly<Record<string, string>> = {
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.jpeg': 'image/jpeg',
-  '.gif': 'image/gif',
-  '.webp': 'image/webp',
-  '.svg': 'image/svg+xml',
-}
-const MOST_IMAGE_BYTES = 20 * 1024 * 1024
+import { toDataUri } from './image-file.ts'
 
 /** What marks an agent run as that of an attempt. */
 function keyMetadata(key: AttemptKey): JsonObject {
@@ -25,10 +13,18 @@ function keyMetadata(key: AttemptKey): JsonObject {
 
 /** Whether metadata that came back names the attempt. */
 export function isKeyMetadata(metadata: Readonly<Record<string, unknown>> | null, key: AttemptKey): boolean {
+  const named = readKeyMetadata(metadata)
+  return named !== undefined && formatKey(named) === formatKey(key)
+}
+
+/** The attempt that metadata names; undefined where they are not ours. */
+export function readKeyMetadata(metadata: Readonly<Record<string, unknown>> | null): AttemptKey | undefined {
   const troupe = metadata?.['troupe']
-  if (typeof troupe !== 'object' || troupe === null) return false
+  if (typeof troupe !== 'object' || troupe === null) return undefined
   const { run, task, attempt } = troupe as Readonly<Record<string, unknown>>
-  return run === key.run && task === key.task && String(attempt) === String(key.attempt)
+  const number = Number(attempt)
+  if (typeof run !== 'string' || typeof task !== 'string' || !Number.isSafeInteger(number)) return undefined
+  return { run, task, attempt: number }
 }
 
 /** The body of the create that an order asks for. Rejects with BackendError when an image or the repository cannot be used. */
@@ -48,24 +44,4 @@ export async function createRunBody(
     ...(order.agentType === undefined ? {} : { agent_type: order.agentType }),
     ...(images.length === 0 ? {} : { images }),
   }
-}
-
-async function toDataUri(image: string, clock: Clock): Promise<string> {
-  if (/^data:/i.test(image)) return image
-  const type = IMAGE_TYPES[extname(image).toLowerCase()]
-  if (type === undefined) throw unusableImage(image, `its type is none of ${Object.keys(IMAGE_TYPES).join(' ')}`)
-  const bytes = await clock.operation(readFile(image)).catch((error: unknown) => {
-    throw unusableImage(image, error instanceof Error ? error.message : String(error), error)
-  })
-  if (bytes.byteLength > MOST_IMAGE_BYTES) throw unusableImage(image, 'it is larger than 20 MB')
-  return `data:${type};base64,${bytes.toString('base64')}`
-}
-
-function unusableImage(image: string, reason: string, cause?: unknown): BackendError {
-  return new BackendError(`The image '${image}' cannot be sent: ${reason}.`, {
-    kind: 'invalid',
-    retryable: false,
-    certain: true,
-    cause,
-  })
 }

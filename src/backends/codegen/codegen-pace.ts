@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts'
 import type { Limiter } from '../../domain/limiter.ts'
-import { CODEGEN_LIMITS, type CodegenLimits } from './codegen-client.ts'
+import { CODEGEN_LIMITS, type CodegenLimits } from './codegen-limits.ts'
 
 /** How much of an account's calls the watcher may take; the rest is for creates, prompts, reads and logs. */
 const SHARE = 0.6
@@ -8,8 +8,11 @@ const SHARE = 0.6
 const BURST = 6
 /** Calls a second where no limit is declared. */
 const UNLIMITED_RATE = 4
-/** It holds back when less than this part of the shared bucket is free... */
-const RESERVE = 1 / 6
+/**
+ * It holds back when less than this part of the shared bucket is free (15 of 60: more than the 12 that no creation may reserve, else
+ * polls would take all that creations wait for)...
+ */
+const RESERVE = 1 / 4
 /** ...but not for longer than this, as long as anything is free, ms. */
 const LONGEST_HOLD_MS = 10_000
 const LOOK_AGAIN_MS = 500

@@ -1,10 +1,11 @@
 import type { AgentRunRef } from '../../domain/backend.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { BackendError } from '../../domain/errors.ts'
-import type { CodegenClient, CodegenPage } from './codegen-client.ts'
+import type { CodegenClient } from './codegen-client.ts'
 import { expectedIndex, missedBy, type PollRequest, planRequest } from './codegen-list-place.ts'
 import type { PollPace } from './codegen-pace.ts'
 import type { CodegenRun } from './codegen-schemas.ts'
+import type { CodegenPage } from './codegen-sender.ts'
 import { goneState, toAgentRunState } from './codegen-status.ts'
 import { backoffMs, type WatchedRun } from './codegen-watched-run.ts'
 

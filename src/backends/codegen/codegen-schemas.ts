@@ -4,6 +4,7 @@ import type { PullRequest } from '../../domain/report.ts'
 /** An agent run as the API tells of it. All text is data from outside. */
 export interface CodegenRun {
   readonly id: string
+  readonly organizationId: string | null
   /** A free string; null where the API gave none. */
   readonly status: string | null
   /** ms. */
@@ -39,13 +40,14 @@ export function parseCodegenDate(text: string): number | null {
   return Number.isNaN(ms) ? null : ms
 }
 
-const anything = z.unknown().optional()
-const id = z.union([z.number().int(), z.string().min(1)]).transform(String)
-const nullableText = anything.transform((value) => (typeof value === 'string' ? value : null))
+/** Leniently checked parts of answers, for all schemas of the API. */
+export const anything = z.unknown().optional()
+export const id = z.union([z.number().int(), z.string().min(1)]).transform(String)
+export const nullableText = anything.transform((value) => (typeof value === 'string' ? value : null))
 const anyText = anything.transform(printed)
 const date = anything.transform((value) => (typeof value === 'string' ? parseCodegenDate(value) : null))
-const link = anything.transform(httpUrl)
-const count = anything.transform((value) => (Number.isSafeInteger(value) ? Number(value) : null))
+export const link = anything.transform(httpUrl)
+export const count = anything.transform((value) => (Number.isSafeInteger(value) ? Number(value) : null))
 const metadata = anything.transform((value) => (isRecord(value) ? value : null))
 const pullRequests = anything.transform((value) =>
   Array.isArray(value) ? value.filter(isRecord).map(pullRequest) : [],
@@ -55,6 +57,7 @@ const pullRequests = anything.transform((value) =>
 export const runSchema = z
   .object({
     id,
+    organization_id: id.nullish().catch(null),
     status: nullableText,
     created_at: date,
     web_url: link,
@@ -66,6 +69,7 @@ export const runSchema = z
   .transform(
     (run): CodegenRun => ({
       id: run.id,
+      organizationId: run.organization_id ?? null,
       status: run.status,
       createdAt: run.created_at,
       url: run.web_url,
@@ -106,19 +110,11 @@ export const logPageSchema = z
   .object({ logs: z.array(logSchema), total_logs: count })
   .transform((page) => ({ items: page.logs, total: page.total_logs }))
 
-/** The user whom the token belongs to. */
-export const userSchema = z.object({ id })
+/** The answer to a request that only has something done: nothing in it counts. */
+export const doneSchema = z.unknown()
 
-/** A page of organizations. */
-export const organizationPageSchema = z.object({ items: z.array(z.object({ id, name: nullableText })) })
-
-/** A page of repositories; ids are numbers because a create takes no other. */
-export const repositoryPageSchema = z.object({
-  items: z.array(z.object({ id: z.coerce.number().int(), name: nullableText, full_name: nullableText })),
-  total: count,
-})
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+/** Whether a value is an object with keys. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

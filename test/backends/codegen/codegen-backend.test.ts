@@ -107,7 +107,8 @@ describe('create', () => {
     expect(await rejected(backend.create({ ...order, repository: 'acme/new' }, never))).toEqual({
       kind: 'refused',
       certain: true,
-      message: "Codegen does not know the repository 'acme/new'. Add it to the organization, or give its id.",
+      message:
+        "Codegen does not know the repository 'acme/new'. Add it to the organization, or name one of its repositories: acme/shop.",
     })
     repositories.push('acme/new')
     await clock.advance(61_000)
@@ -229,6 +230,23 @@ it('prompts a run by resuming it, and looks for the turn in its log', async () =
   expect(await backend.logs?.(ref(5), 10, never)).toEqual([
     { at: null, type: 'USER_MESSAGE', text: 'Next\n[troupe:run_1/spec/1/2]' },
   ])
+})
+
+describe('an agent run that cannot be stopped', () => {
+  const howToStop = (id: string, standIn = false) => setUp({}, { standIn }).backend.howToStop?.({ ...ref(1), id })
+
+  it('is stopped by a command that names it', () => {
+    expect(howToStop('41001')).toBe('`troupe codegen ban 41001` flags its pull request and stops its agents')
+  })
+
+  it('has no command whose id a shell would take for more than a word, nor at the embedded stand-in', () => {
+    expect([howToStop('1; rm -rf .'), howToStop('$(reboot)'), howToStop('--help'), howToStop('1', true)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ])
+  })
 })
 
 it('leaves no timer behind when closed', async () => {

@@ -1,11 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import {
-  type CodegenClient,
-  createCodegenClient,
-  declareCodegenLimits,
-} from '../../../src/backends/codegen/codegen-client.ts'
+import { type CodegenClient, createCodegenClient } from '../../../src/backends/codegen/codegen-client.ts'
+import { declareCodegenLimits } from '../../../src/backends/codegen/codegen-limits.ts'
 import { BackendError, type BackendErrorDetails } from '../../../src/domain/errors.ts'
 import type { BackendCall } from '../../../src/domain/measure.ts'
 import { createVirtualClock } from '../../../src/host/virtual-clock.ts'
@@ -375,6 +372,9 @@ describe('settings', () => {
       ['team.create', 'account:team', { max: 600, windowMs: 60_000 }],
       ['team.standard', 'account:team', { max: 60, windowMs: 30_000 }],
       ['team.shared', 'account:team', { max: 60, windowMs: 60_000 }],
+      ['team.setup', 'account:team', { max: 5, windowMs: 60_000 }],
+      ['team.analyze', 'account:team', { max: 5, windowMs: 60_000 }],
+      ['team.webhook-test', 'account:team', { max: 10, windowMs: 60_000 }],
     ])
   })
 })

@@ -37,14 +37,16 @@ const ref = (id: number, minutes?: number) => ({
   ...(minutes === undefined ? {} : { createdAt: SINCE + minutes * 60_000 }),
   extra: { organization: '7' },
 })
-/** `count` runs of the same user that are not ours. */
+/** `count` runs of the same user that another run of troupe's made. */
 const strangers = (newest: number, count: number, minutes: number): FakeRun[] =>
   Array.from({ length: count }, (_, n) => ({
     id: newest - n,
     status: 'ACTIVE',
     createdAt: date(minutes),
-    metadata: { tool: 'x' },
+    metadata: metadata({ run: 'run_0', task: 'x', attempt: 1 }),
   }))
+
+const isSecondPage = (path: string) => /skip=[1-9]/.test(path)
 
 describe('a create of unknown outcome', () => {
   it('is found by its metadata', async () => {
@@ -81,6 +83,19 @@ describe('a create of unknown outcome', () => {
     expect(fake.count(/agent\/runs/)).toBe(3)
   })
 
+  it.each([1, 2, 5])('is found although the server gives pages of %i', async (size) => {
+    const ours = { id: 1, status: 'ACTIVE', createdAt: date(0), metadata: metadata(KEY) }
+    const { find, fake } = setUp([...strangers(30, 29, 1), ours])
+    fake.intercept = ({ path }) => {
+      const skip = Number(/skip=(\d+)/.exec(path)?.[1] ?? Number.NaN)
+      if (Number.isNaN(skip)) return undefined
+      const items = fake.runs.slice(skip, skip + size).map(({ id, metadata: own }) => ({ id, metadata: own }))
+      return json({ items, total: 30 })
+    }
+    expect((await find()).kind).toBe('found')
+    expect(fake.count(/agent\/runs/)).toBeLessThanOrEqual(30)
+  })
+
   it('is found behind runs that arrive while the list is read', async () => {
     const ours = { id: 201, status: 'ACTIVE', createdAt: date(0), metadata: metadata(KEY) }
     const { find, fake } = setUp([...strangers(300, 99, 1), ours, ...strangers(200, 100, -9)])
@@ -98,6 +113,77 @@ describe('a create of unknown outcome', () => {
       return answer
     }
     expect(await find()).toEqual({ kind: 'found', ref: ref(201, 0), others: [] })
+  })
+
+  it('is found behind runs that vanish while the list is read', async () => {
+    const ours = { id: 190, status: 'ACTIVE', createdAt: date(0), metadata: metadata(KEY) }
+    const { find, fake } = setUp([...strangers(300, 110, 1), ours, ...strangers(189, 100, -9)])
+    fake.intercept = ({ path }) => {
+      if (isSecondPage(path)) {
+        fake.intercept = undefined
+        fake.runs.splice(0, 30)
+      }
+      return undefined
+    }
+    expect(await find()).toEqual({ kind: 'found', ref: ref(190, 0), others: [] })
+  })
+
+  it('is found behind runs that an out-of-date page does not show yet', async () => {
+    const ours = { id: 190, status: 'ACTIVE', createdAt: date(0), metadata: metadata(KEY) }
+    const { find, fake } = setUp([...strangers(300, 110, 1), ours, ...strangers(189, 200, -9)])
+    fake.intercept = ({ path }) => {
+      if (!isSecondPage(path)) return undefined
+      fake.intercept = undefined
+      const items = fake.runs.slice(120, 220).map(({ id, createdAt }) => ({ id, created_at: createdAt, metadata: {} }))
+      return json({ items, total: 301 })
+    }
+    expect(await find()).toEqual({ kind: 'found', ref: ref(190, 0), others: [] })
+  })
+
+  it('is unknown when the list says that it has runs and shows none', async () => {
+    const { find, fake } = setUp([])
+    fake.intercept = ({ path }) => (path.includes('agent/runs') ? json({ items: [], total: 40 }) : undefined)
+    expect(await find()).toEqual({ kind: 'unknown', reason: 'The list of agent runs shows none of its runs.' })
+  })
+
+  it('is absent by the list of all runs only, until the list of this user’s runs by the API has shown one of troupe’s', async () => {
+    const ours: FakeRun = { id: 2, status: 'ACTIVE', createdAt: date(0), metadata: metadata(KEY) }
+    const { find, fake } = setUp([ours])
+    const hide = ({ path }: { path: string }) =>
+      path.includes('user_id=11') ? json({ items: [], total: 0 }) : undefined
+    fake.intercept = hide
+    expect(await find()).toEqual({ kind: 'found', ref: ref(2, 0), others: [] })
+    fake.intercept = undefined
+    const walks = async () => {
+      const before = fake.count(/agent\/runs/)
+      return [await find(OTHER), fake.count(/agent\/runs/) - before]
+    }
+    expect([await walks(), await walks()]).toEqual([
+      [{ kind: 'absent' }, 1],
+      [{ kind: 'absent' }, 1],
+    ])
+  })
+
+  it('is found where the provider’s clock is behind ours, as its answers tell', async () => {
+    const text = message(formatMark(KEY, 1))
+    const { find, fake } = setUp([{ id: 5, status: 'ACTIVE', createdAt: date(-10), metadata: {}, logs: [text] }])
+    fake.intercept = ({ path }) => {
+      if (!path.includes('agent/runs')) return undefined
+      const items = fake.runs.map(({ id, createdAt }) => ({ id, created_at: createdAt, metadata: {} }))
+      return json({ items, total: 1 }, 200, { date: new Date(SINCE - 10 * 60_000).toUTCString() })
+    }
+    const found = await find()
+    expect(found.kind).toBe('found')
+  })
+
+  it('is found where the provider dates runs by another time zone, as the answer to a create tells', async () => {
+    const text = message(formatMark(KEY, 1))
+    const { backend, find, fake } = setUp([
+      { id: 5, status: 'ACTIVE', createdAt: date(-8 * 60), metadata: {}, logs: [text] },
+    ])
+    fake.intercept = ({ method }) => (method === 'POST' ? json({ id: 9, created_at: date(-8 * 60) }) : undefined)
+    await backend.create({ key: OTHER, prompt: 'Work' }, never)
+    expect((await find()).kind).toBe('found')
   })
 
   it('is the older of two, and the younger is told', async () => {
@@ -166,7 +252,7 @@ describe('a create of unknown outcome', () => {
 
   it('is unknown when only its second page cannot be read', async () => {
     const { find, fake } = setUp(strangers(300, 300, 1))
-    fake.intercept = ({ path }) => (path.includes('skip=100') ? json({}, 502) : undefined)
+    fake.intercept = ({ path }) => (isSecondPage(path) ? json({}, 502) : undefined)
     expect(await find()).toEqual({
       kind: 'unknown',
       reason: 'Codegen could not list agent runs: it answered 502.',
@@ -202,13 +288,14 @@ describe('a create of unknown outcome', () => {
   })
 
   it('is looked for anew by who asks while the list is being read', async () => {
-    const { find, fake, clock } = setUp([])
+    const other = { id: 1, status: 'ACTIVE', createdAt: date(0), metadata: metadata(OTHER) }
+    const { find, fake, clock } = setUp([other])
     let letGo = () => {}
     fake.intercept = ({ path }) => {
       if (!path.includes('agent/runs')) return undefined
       fake.intercept = undefined
       return new Promise((resolve) => {
-        letGo = () => resolve(json({ items: [], total: 0 }))
+        letGo = () => resolve(json({ items: [{ id: 1, metadata: metadata(OTHER) }], total: 1 }))
       })
     }
     const first = find()

@@ -31,7 +31,15 @@ describe('a turn', () => {
     expect(await find([said(1), step(1), answer, said(2), step(2)], 2)).toBe('seen')
     expect(await find([said(1), answer, said(2), step(2), answer], 2)).toBe('answered')
     expect(await find([said(1), answer], 2)).toBe('absent')
-    expect(await find([], 2)).toBe('absent')
+  })
+  it('is not absent because a log does not show what was said before it either', async () => {
+    expect(await find([], 2)).toBe('unknown')
+    expect(await find([step(1), answer], 2)).toBe('unknown')
+  })
+  it('is not absent because a page that should show entries is empty', async () => {
+    const { fake, place } = setUp([said(1)])
+    fake.intercept = () => json({ logs: [], total_logs: 3 })
+    expect(await findTurnInLogs(place, { key: KEY, turn: 2 }, never)).toBe('unknown')
   })
   it('is not answered by the answer to a later one', async () => {
     expect(await find([said(1), step(1), said(2), answer], 1)).toBe('seen')

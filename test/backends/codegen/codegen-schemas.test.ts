@@ -33,6 +33,7 @@ describe('a run of the API', () => {
       '"web_url":"https://codegen.sh/agent/trace/41894","result":null,"source_type":"API","github_pull_requests":[]}'
     expect(runSchema.parse(JSON.parse(text))).toEqual({
       id: '41894',
+      organizationId: '323',
       status: 'ACTIVE',
       createdAt: Date.UTC(2025, 5, 21, 11, 20, 4, 338),
       url: 'https://codegen.sh/agent/trace/41894',
@@ -46,6 +47,7 @@ describe('a run of the API', () => {
   it('needs no more than an id, and makes null what is of another kind', () => {
     const empty = {
       id: '5',
+      organizationId: null,
       status: null,
       createdAt: null,
       url: null,
@@ -140,6 +142,28 @@ describe('mapStatus', () => {
     ['OUT_OF_TOKENS', 'failed'],
     ['CANCELLED', 'cancelled'],
     ['STOPPED', 'cancelled'],
+    ['Canceled', 'cancelled'],
+    ['cancelled', 'cancelled'],
+    ['stopped', 'cancelled'],
+    ['COMPLETED', 'complete'],
+    ['Complete', 'complete'],
+    [' complete\n', 'complete'],
+    ['paused', 'paused'],
+    ['timeout', 'failed'],
+    ['time-out', 'failed'],
+    ['error', 'failed'],
+    ['max iterations reached', 'failed'],
+    ['Max-Iterations-Reached', 'failed'],
+    ['maxIterationsReached', 'failed'],
+    ['out_of_tokens', 'failed'],
+    ['Out Of Tokens', 'failed'],
+    ['pending', 'active'],
+    ['running', 'active'],
+    ['In Progress', 'active'],
+    ['evaluation', 'active'],
+    ['WEIRD', 'active'],
+    ['ERROR?', 'active'],
+    ['__proto__', 'active'],
   ])('takes %s for %s', (raw, status) => {
     expect(mapStatus(raw)).toBe(status)
   })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { JsonObject } from '../../../src/domain/json.ts'
 import { CONTRACT, createSpecificationCheck } from './codegen-contract.ts'
 import { asObject, createScene, objects, promptFor } from './stand-in-client.ts'
 
@@ -103,6 +104,22 @@ describe('the stand-in keeps the contract of the Codegen API', () => {
     const { body } = await call('GET', '/v1/organizations/1/repos?skip=1')
     const names = objects(body['items']).map((item) => [item['id'], item['full_name'], item['name']])
     expect({ names, total: body['total'] }).toEqual({ names: [[2, 'own/two', 'two']], total: 2 })
+  })
+
+  it('takes any model and repository, or with strict only those that it lists', async () => {
+    const path = '/v1/organizations/1/agent/run'
+    const answers = async ({ call }: ReturnType<typeof createScene>) => {
+      const create = async (extra: JsonObject) => (await call('POST', path, { prompt: 'Do it.', ...extra })).status
+      return [
+        await create({ model: 'understudy-1', repo_id: 3 }),
+        await create({ model: 'x' }),
+        await create({ repo_id: 4 }),
+      ]
+    }
+    expect([await answers(createScene()), await answers(createScene({ strict: true }))]).toEqual([
+      [200, 200, 200],
+      [200, 422, 404],
+    ])
   })
 
   it('keeps the organization webhook and never tells its secret', async () => {

@@ -24,9 +24,7 @@ function endsByEvidence(step: Step, history: History): string | undefined {
   if (BY_COMMAND.test(event) && event !== 'task.cancel') {
     const last = past.lastCommand.get(actor.id)
     const was = past.actors.get(actor.id)?.seq ?? 0
-    return `task.${last?.type}` === event && (last?.seq ?? 0) > was
-      ? undefined
-      : `${actor.id} took ${event}, which nobody said`
+    return last?.event === event && last.seq > was ? undefined : `${actor.id} took ${event}, which nobody said`
   }
   // A simulated agent is known to nobody but its process.
   if (actor.kind !== 'agent' || isSimulated(past, actor.id)) return undefined

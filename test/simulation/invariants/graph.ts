@@ -61,7 +61,8 @@ function withinBudget(step: Step, { runs, creations }: History): string | undefi
   if (step.kind !== 'created') return undefined
   const past = runs.get(step.key.run)
   const allowed = past?.workflow.budget.agentRuns
-  if (past === undefined || allowed === undefined) return undefined
+  // An intent whose record is lost is counted by nobody any more.
+  if (past === undefined || allowed === undefined || past.lost.size > 0) return undefined
   const made = 1 + [...creations.keys()].filter((key) => key.startsWith(`${past.run}/`)).length
   const limit = allowed + (past.raised['agentRuns'] ?? 0)
   return made > limit ? `agent run ${made} of a budget of ${limit} was created` : undefined

@@ -44,7 +44,10 @@ function goesOn(step: Step, history: History): string | undefined {
   if (step.kind !== 'durable' || step.record.type !== 'transition') return undefined
   const { record } = step
   const { id } = record.actor
-  const before = history.runOf(record).actors.get(id)
+  const past = history.runOf(record)
+  // It was written before the damage took what was before it.
+  if (step.isOld && past.lost.size > 0) return undefined
+  const before = past.actors.get(id)
   if (before?.state !== record.from) {
     return `${id} goes from ${record.from ?? 'nothing'} to ${record.to}, but was ${before?.state ?? 'nothing'}`
   }

@@ -50,6 +50,11 @@ const MODELS = {
   default_model: 'understudy-1',
 }
 
+/** Whether a model is listed. */
+export function isModel(name: string): boolean {
+  return MODELS.providers.some(({ models }) => models.some(({ value }) => value === name))
+}
+
 /** Adds organizations, users, repositories and models. `repositories` are full names; their ids count from 1. */
 export function addAccountRoutes(
   app: Hono<StandInEnv>,

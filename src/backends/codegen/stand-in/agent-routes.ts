@@ -1,6 +1,7 @@
 import type { Context, Hono } from 'hono'
 import type { Clock } from '../../../domain/clock.ts'
 import { type AgentRun, newestTurn } from './agent-run.ts'
+import { hasVanished } from './agent-state.ts'
 import type { Answers } from './answers.ts'
 import { type ErrorShape, invalid, refusal } from './errors.ts'
 import type { StandInEnv } from './faults.ts'
@@ -28,6 +29,8 @@ interface AgentRouteParts {
   readonly shape: ErrorShape
   /** How many creations the plan allows. */
   readonly quota: () => number
+  /** What a create may name. */
+  readonly knows: { model(name: string): boolean; repository(id: number): boolean }
   /** Told of every new turn and every stop. */
   readonly onChange: (run: AgentRun) => void
 }
@@ -45,7 +48,7 @@ export function addAgentRoutes(app: Hono<StandInEnv>, parts: AgentRouteParts): v
 function addReads(app: Hono<StandInEnv>, parts: AgentRouteParts): void {
   const { runs, answers, gate } = parts
   app.get(`${ORGANIZATION}/agent/run/:agent_run_id`, gate.limited('standard'), (c) => {
-    const run = find(parts, pathInteger(c, 'agent_run_id'))
+    const run = find(parts, pathInteger(c, 'agent_run_id'), c.get('asOf'))
     return c.json(answers.run(run, c.get('asOf')))
   })
   app.get(`${ORGANIZATION}/agent/runs`, gate.limited('standard'), (c) => {
@@ -59,7 +62,7 @@ function addReads(app: Hono<StandInEnv>, parts: AgentRouteParts): void {
     return c.json(pageOf(shown, total, paging))
   })
   app.get(`${ALPHA}/agent/run/:agent_run_id/logs`, gate.limited('logs'), (c) => {
-    const run = find(parts, pathInteger(c, 'agent_run_id'))
+    const run = find(parts, pathInteger(c, 'agent_run_id'), c.get('asOf'))
     return c.json(answers.logs(run, c.get('asOf'), { ...readPaging(c), reverse: queryFlag(c, 'reverse') }))
   })
 }
@@ -67,7 +70,9 @@ function addReads(app: Hono<StandInEnv>, parts: AgentRouteParts): void {
 function addCreations(app: Hono<StandInEnv>, parts: AgentRouteParts): void {
   const { answers, gate } = parts
   app.post(`${ORGANIZATION}/agent/run`, gate.limited('create'), async (c) => {
-    const { prompt, metadata = null, webhooks = null } = await readBody(c, createBody)
+    const body = await readBody(c, createBody)
+    checkNames(parts, body)
+    const { prompt, metadata = null, webhooks = null } = body
     const run = await create(parts, { prompt, metadata, webhooks, source: 'API' })
     return c.json(answers.run(run, run.at))
   })
@@ -104,10 +109,23 @@ function addChanges(app: Hono<StandInEnv>, parts: AgentRouteParts): void {
   }
 }
 
-function find({ runs, shape }: AgentRouteParts, id: number): AgentRun {
+function find({ runs, shape, clock }: AgentRouteParts, id: number, asOf = clock.now()): AgentRun {
   const run = runs.find(id)
-  if (run === undefined) throw refusal(404, shape)
+  if (run === undefined || hasVanished(run, asOf)) throw refusal(404, shape)
   return run
+}
+
+/** What the live service answers to these is documented nowhere. */
+function checkNames(
+  { knows, shape }: AgentRouteParts,
+  body: { readonly model?: string | null | undefined; readonly repo_id?: number | null | undefined },
+): void {
+  if (typeof body.model === 'string' && !knows.model(body.model)) {
+    throw invalid([{ loc: ['body', 'model'], msg: 'Input should be the value of a listed model', type: 'value_error' }])
+  }
+  if (typeof body.repo_id === 'number' && !knows.repository(body.repo_id)) {
+    throw refusal(404, shape, { message: 'Repository not found.' })
+  }
 }
 
 async function create({ runs, shape, clock, quota, onChange }: AgentRouteParts, order: CreateOrder): Promise<AgentRun> {

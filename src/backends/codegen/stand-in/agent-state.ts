@@ -10,7 +10,8 @@ export interface AgentState {
   readonly pullRequests: number
 }
 
-const END_STATUS: Readonly<Record<Exclude<Outcome, 'never'>, string>> = {
+/** One that vanishes is seen at work as long as it is seen at all. */
+const END_STATUS: Readonly<Record<Exclude<Outcome, 'never' | 'vanish'>, string>> = {
   complete: 'COMPLETE',
   error: 'ERROR',
   paused: 'PAUSED',
@@ -41,6 +42,12 @@ export function hasEnded(run: AgentRun, at: number): boolean {
   return turn.at <= at && (turn.endsAt <= at || (turn.cancelledAt ?? Infinity) <= at)
 }
 
+/** Whether the service has forgotten the run at a time: it answers 404 and lists it no more. */
+export function hasVanished(run: AgentRun, at: number): boolean {
+  const turn = newestTurn(run, at)
+  return turn.outcome === 'vanish' && turn.endsAt <= at && turn.cancelledAt === undefined
+}
+
 /** One in `n` runs, always the same ones for a seed, have what `word` names. */
 export function isOdd(run: AgentRun, word: string, n: number): boolean {
   return chance(run.turns[0].seed, `${run.name}/${word}`) < 1 / n
@@ -48,7 +55,7 @@ export function isOdd(run: AgentRun, word: string, n: number): boolean {
 
 function statusAt(run: AgentRun, turn: Turn, at: number): string | null {
   if ((turn.cancelledAt ?? Infinity) <= at) return 'CANCELLED'
-  if (turn.endsAt <= at && turn.outcome !== 'never') return END_STATUS[turn.outcome]
+  if (turn.endsAt <= at && turn.outcome !== 'never' && turn.outcome !== 'vanish') return END_STATUS[turn.outcome]
   const progress = (at - turn.startsAt) / Math.max(1, turn.workMs)
   if (progress >= 0.4 && progress < 0.5 && isOdd(run, 'null-status', 10)) return null
   if (progress >= 0.9 && progress < 1 && isOdd(run, 'evaluation', 3)) return 'EVALUATION'

@@ -1,6 +1,7 @@
 import { findMark, formatKey } from '../../../domain/ids.ts'
 import type { JsonObject } from '../../../domain/json.ts'
 import { type AgentRun, createRun, resumeRun, stopRun } from './agent-run.ts'
+import { hasVanished } from './agent-state.ts'
 import type { Pace, StandInStore, StoreLine, WebhookTarget } from './store.ts'
 
 /** What a create asks for. */
@@ -33,6 +34,7 @@ export class StandInRuns {
   private lastId = FIRST_ID - 1
   private lastAt = 0
   private creating = 0
+  private canVanish = false
   private webhook: WebhookConfig = null
 
   constructor(store: StandInStore, pace: Pace) {
@@ -61,7 +63,9 @@ export class StandInRuns {
 
   /** A page of runs, newest first, at the cost of the page. */
   page(filter: RunFilter, skip: number, limit: number): { items: readonly AgentRun[]; total: number } {
-    const runs = filter.source === undefined ? this.all : (this.bySource.get(filter.source) ?? [])
+    const all = filter.source === undefined ? this.all : (this.bySource.get(filter.source) ?? [])
+    // Only where a script lets runs vanish does a page cost more than itself.
+    const runs = this.canVanish ? all.filter((run) => !hasVanished(run, filter.asOf)) : all
     const total = countUntil(runs, filter.asOf)
     const end = Math.max(0, total - skip)
     return { items: runs.slice(Math.max(0, end - limit), end).reverse(), total }
@@ -148,6 +152,7 @@ export class StandInRuns {
   private countTurn(run: AgentRun): void {
     const turn = run.turns.at(-1)
     if (turn === undefined) return
+    this.canVanish ||= turn.outcome === 'vanish'
     // A resume is counted under the mark it carries, even where that names another attempt.
     const key = findMark(turn.prompt)?.key ?? run.key
     if (key) increment(this.prompted, `${formatKey(key)}/${turn.number}`)

@@ -12,6 +12,7 @@ const OUTCOMES = [
   'out-of-tokens',
   'never',
   'cancelled',
+  'vanish',
 ] as const
 
 const count = z.number().int().min(0).max(100)

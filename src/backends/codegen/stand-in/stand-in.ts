@@ -3,7 +3,7 @@ import { HTTPException } from 'hono/http-exception'
 import { z } from 'zod'
 import type { Clock } from '../../../domain/clock.ts'
 import type { RateLimit } from '../../../domain/workflow.ts'
-import { addAccountRoutes } from './account-routes.ts'
+import { addAccountRoutes, isModel } from './account-routes.ts'
 import { addAgentRoutes } from './agent-routes.ts'
 import { hasEnded } from './agent-state.ts'
 import { createAnswers } from './answers.ts'
@@ -41,6 +41,8 @@ export interface StandInOptions {
   readonly keepMetadata?: boolean
   /** Full names of the repositories of the organization; ids count from 1. */
   readonly repositories?: readonly string[]
+  /** Refuses a model and a repository that it does not list. Default: takes any. */
+  readonly strict?: boolean
   /** Without them no webhook is called. */
   readonly webhooks?: WebhookOptions
 }
@@ -85,7 +87,10 @@ export function createStandIn(options: StandInOptions): StandIn {
   app.use('/v1/*', faults.middleware, gate.authenticate)
   app.use('/v1/organizations/:org_id/*', gate.ownOrganization)
   app.use('/v1/alpha/organizations/:org_id/*', gate.ownOrganization)
-  addAgentRoutes(app, { runs, answers, gate, clock, shape, quota: () => quota, onChange: webhooks.watch })
+  const knows = options.strict
+    ? { model: isModel, repository: (id: number) => id >= 1 && id <= repositories.size }
+    : ANY
+  addAgentRoutes(app, { runs, answers, gate, clock, shape, quota: () => quota, knows, onChange: webhooks.watch })
   addAccountRoutes(app, { gate, shape, repositories: () => [...repositories] })
   addWebhookRoutes(app, { gate, runs, clock, webhooks })
 
@@ -128,5 +133,6 @@ function addOwnRoutes(app: Hono<StandInEnv>, runs: StandInRuns, faults: FaultInj
   app.put('/_stand-in/faults', async (c) => c.json(faults.set(await readBody(c, faultsBody))))
 }
 
+const ANY = { model: () => true, repository: () => true }
 const DEFAULT_REPOSITORIES = ['acme/shop', 'acme/api', 'acme/docs']
 const faultsBody = z.partialRecord(z.enum(FAULT_NAMES), z.number().min(0).max(1))

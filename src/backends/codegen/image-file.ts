@@ -1,0 +1,76 @@
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { extname } from 'node:path'
+import type { Clock } from '../../domain/clock.ts'
+import { BackendError } from '../../domain/errors.ts'
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.gif': 'image/gif',
+  '.webp': 'image/webp',
+  '.svg': 'image/svg+xml',
+}
+const MOST_BYTES = 20 * 1024 * 1024
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'it may not be read',
+  ENOTDIR: 'part of its path is no folder',
+}
+
+/** Whether an image is given whole; else it is the path of a file. */
+export function isDataUri(image: string): boolean {
+  return /^data:/i.test(image)
+}
+
+/** Why an image file cannot be sent as it is now; undefined when it can. */
+export async function imageFileTrouble(path: string, clock: Clock): Promise<string | undefined> {
+  try {
+    await readImage(path, clock, false)
+    return undefined
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
+/** An image as the API takes it. Rejects with BackendError that names the file when it cannot be sent. */
+export async function toDataUri(image: string, clock: Clock): Promise<string> {
+  if (isDataUri(image)) return image
+  try {
+    const bytes = await readImage(image, clock, true)
+    return `data:${TYPES[extname(image).toLowerCase()]};base64,${bytes.toString('base64')}`
+  } catch (cause) {
+    throw new BackendError(`The image '${image}' cannot be sent: ${reasonOf(cause)}.`, {
+      kind: 'invalid',
+      retryable: false,
+      certain: true,
+      cause,
+    })
+  }
+}
+
+/** The file's bytes, or none where only whether it could be read is asked for. */
+function readImage(path: string, clock: Clock, whole: boolean): Promise<Buffer> {
+  if (TYPES[extname(path).toLowerCase()] === undefined) {
+    return Promise.reject(new Error(`its type is none of ${Object.keys(TYPES).join(' ')}`))
+  }
+  const read = async () => {
+    // Opened so that a pipe does not wait for whoever writes to it.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const found = await file.stat()
+      if (!found.isFile()) throw new Error('it is no file')
+      if (found.size > MOST_BYTES) throw new Error('it is larger than 20 MB')
+      return whole ? await file.readFile() : Buffer.alloc(0)
+    } finally {
+      await file.close()
+    }
+  }
+  return clock.operation(read())
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return ('code' in error && typeof error.code === 'string' && REASONS[error.code]) || error.message
+}

@@ -1,0 +1,50 @@
+import { portableTaskId } from '../domain/ids.ts'
+import type { TaskView } from '../domain/views.ts'
+
+/** How each command is typed after `troupe task RUN TASK`. */
+const SYNTAX: Readonly<Record<string, string>> = {
+  retry: 'retry [--prompt TEXT]',
+  complete: 'complete [--result JSON]',
+  fail: 'fail [--reason TEXT]',
+  wait: 'wait [DURATION]',
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  retry: 'a new attempt by a new agent',
+  complete: 'take a result that you give',
+  skip: 'leave it out, with what depends on it',
+  fail: 'let it fail',
+  wait: 'wait longer',
+  adopt: 'look again, or take it when it is done',
+}
+
+/** Something that a task takes now. */
+export interface TaskAction {
+  /** As a person names it: `retry`, `adopt 1`. */
+  readonly name: string
+  /** What is typed after `troupe task RUN TASK`. */
+  readonly syntax: string
+  /** What it does; undefined where this version does not know. */
+  readonly words: string | undefined
+  /** The attempt whose late result is adopted. */
+  readonly attempt?: number
+}
+
+/** What a task takes now, and the late results that it may be completed with. */
+export function actionsOf({ commands, late = [] }: Pick<TaskView, 'commands' | 'late'>): readonly TaskAction[] {
+  const own = commands.map((name) => ({ name, syntax: SYNTAX[name] ?? name, words: WORDS[name] }))
+  const adoptions = late
+    .filter((end) => end.commands.includes('adopt'))
+    .map(({ attempt }) => ({
+      name: `adopt ${attempt}`,
+      syntax: `adopt --attempt ${attempt}`,
+      words: `take what attempt ${attempt} returned after it was given up`,
+      attempt,
+    }))
+  return [...own, ...adoptions]
+}
+
+/** `task RUN TASK `: what comes before an action. */
+export function taskWords(run: string, task: string): string {
+  return `task ${run} ${portableTaskId(task)} `
+}

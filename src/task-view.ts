@@ -1,0 +1,124 @@
+import { itemId } from './domain/ids.ts'
+import type { WaitingFor } from './domain/limiter.ts'
+import type { AttemptView, LateView, TaskView } from './domain/views.ts'
+import type { TaskSpec } from './domain/workflow.ts'
+import { legalTaskCommands, takesLateResult } from './machines/commands.ts'
+import { isFinalState } from './machines/public-state.ts'
+import type { RunFacts } from './registry.ts'
+import type { AttemptFacts, TaskFacts } from './task-facts.ts'
+import { awaitedIn, whyOpen } from './why-open.ts'
+
+/** What a process that holds the run knows beyond its records. */
+export interface LiveKnowledge {
+  waiting(task: string, attempt: number): WaitingFor | undefined
+  /** When the attempt's agent was last seen to get on, ms. */
+  lastSign(task: string, attempt: number): number | undefined
+}
+
+/** A task that has no agent yet. */
+export function unstartedView(spec: TaskSpec, facts: RunFacts): TaskView {
+  const needs = spec.needs.filter((need) => !isSettled(need, facts))
+  const over = isFinalState(facts.status)
+  return {
+    task: spec.id,
+    ...(spec.role === undefined ? {} : { role: spec.role }),
+    ...(spec.forEach !== undefined && !spec.id.endsWith(']') ? { forEach: true } : {}),
+    state: 'waiting',
+    // It has waited since there is a run.
+    ...(over ? {} : { since: facts.startedAt, awaits: 'needs' }),
+    attempt: 0,
+    attempts: [],
+    pullRequests: [],
+    needs,
+    why: over
+      ? 'the run ended before it began'
+      : needs.length === 0
+        ? 'about to start'
+        : `waits for ${needs.join(', ')}`,
+    commands: [],
+  }
+}
+
+function isSettled(task: string, facts: RunFacts): boolean {
+  const own = facts.tasks.get(task)
+  if (own !== undefined) return isFinalState(own.state)
+  const items = facts.expansions.get(task)
+  if (items === undefined) return false
+  for (let index = 0; index < items; index++) {
+    if (!isFinalState(facts.tasks.get(itemId(task, index))?.state ?? '')) return false
+  }
+  return true
+}
+
+/** A task that has an agent, or the manager. */
+export function taskView(
+  task: TaskFacts,
+  spec: TaskSpec | undefined,
+  facts: RunFacts,
+  live: LiveKnowledge | undefined,
+): TaskView {
+  const isOpen = !isFinalState(task.state) && !isFinalState(facts.status)
+  const waitingFor = task.state === 'pending' ? waitingForOf(task, live) : undefined
+  const why = isFinalState(task.state) ? whyEnded(task) : whyOpen(task, waitingFor, facts)
+  return {
+    task: task.task,
+    ...(spec?.role === undefined ? {} : { role: spec.role }),
+    state: task.state,
+    since: task.since,
+    attempt: task.attempt,
+    attempts: task.attempts.map(attemptView),
+    ...(task.url === undefined ? {} : { url: task.url }),
+    pullRequests: task.pullRequests ?? [],
+    startedAt: task.startedAt,
+    ...(task.endedAt === undefined ? {} : { endedAt: task.endedAt }),
+    ...(isOpen ? openPart(task, waitingFor, live) : {}),
+    ...(waitingFor === undefined ? {} : { waitingFor }),
+    ...(task.failure === undefined ? {} : { failure: task.failure }),
+    ...(task.asks === undefined ? {} : { asks: task.asks }),
+    ...(task.late === undefined ? {} : { late: task.late.map((late) => lateView(late, task.state, facts)) }),
+    ...(task.adopted === undefined ? {} : { adopted: task.adopted }),
+    ...(task.progress === undefined ? {} : { progress: task.progress }),
+    ...(why === undefined ? {} : { why }),
+    commands: isFinalState(facts.status) ? [] : legalTaskCommands(task.state),
+  }
+}
+
+/** What ends its state, when, and whether it still gets on. */
+function openPart(task: TaskFacts, waitingFor: WaitingFor | undefined, live: LiveKnowledge | undefined) {
+  const until = waitingFor?.until === undefined ? task.until : new Date(waitingFor.until).toISOString()
+  const sign = task.state === 'pending' ? undefined : live?.lastSign(task.task, task.attempt)
+  return {
+    awaits: awaitedIn(task.state, waitingFor),
+    ...(until === undefined ? {} : { until }),
+    ...(task.state === 'retrying' ? { nextAttempt: task.attempt + 1 } : {}),
+    ...(sign === undefined ? {} : { lastSign: new Date(sign).toISOString() }),
+  }
+}
+
+/** What an attempt waits for; after a create that was put back also why that was. */
+function waitingForOf(task: TaskFacts, live: LiveKnowledge | undefined): WaitingFor | undefined {
+  const waiting = live?.waiting(task.task, task.attempt) ?? task.waitingFor
+  if (waiting?.kind !== 'closed' || task.reason === undefined) return waiting
+  return { ...waiting, detail: task.reason }
+}
+
+function attemptView({ attempt, state, startedAt, url, endedAt, failure }: AttemptFacts): AttemptView {
+  return {
+    attempt,
+    state,
+    startedAt,
+    ...(url === undefined ? {} : { url }),
+    ...(endedAt === undefined ? {} : { endedAt }),
+    ...(failure === undefined ? {} : { failure }),
+  }
+}
+
+/** It may be adopted wherever the task may be completed by a person. */
+function lateView(late: Omit<LateView, 'commands'>, state: string, facts: RunFacts): LateView {
+  const mayAdopt = late.usable && takesLateResult(state) && !isFinalState(facts.status)
+  return { ...late, commands: mayAdopt ? ['adopt'] : [] }
+}
+
+function whyEnded({ adopted, reason }: TaskFacts): string | undefined {
+  return adopted === undefined ? reason : `a person adopted the late result of attempt ${adopted}`
+}

@@ -1,0 +1,24 @@
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import { TOLD, TROUBLES } from './list.ts'
+
+/** Whether the text has the title as a string of its own. */
+const names = (text: string, title: string) =>
+  [`'${title}'`, `"${title}"`, `\`${title}\``].some((quoted) => text.includes(quoted))
+
+describe('the list of troubles', () => {
+  it('names each trouble once', () => {
+    const troubles = Object.values(TROUBLES).flat()
+    expect(Object.keys(TOLD).sort()).toEqual([...new Set(troubles)].sort())
+    expect(new Set(troubles).size).toEqual(troubles.length)
+  })
+
+  it.each(Object.entries(TOLD))('names tests that there are: %s', async (_, tests) => {
+    expect(tests.length).toBeGreaterThan(0)
+    for (const [file, ...titles] of tests) {
+      const text = await readFile(new URL(`../${file}`, import.meta.url), 'utf8')
+      expect([file, titles.filter((title) => !names(text, title))]).toEqual([file, []])
+      expect(titles.length).toBeGreaterThan(0)
+    }
+  })
+})

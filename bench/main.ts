@@ -1,9 +1,10 @@
-/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations, window, faults, watching, rest, stream, broadcast or reconnect. */
+/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations, window, faults, makespan, watching, rest, stream, broadcast or reconnect. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { limitHeapGrowth } from '../src/host/heap-growth.ts'
 import { measureCreations } from './creations.ts'
 import { measureFaults } from './faults.ts'
+import { measureLimitedMakespan, measureMakespan } from './makespan.ts'
 import { measureRest } from './rest.ts'
 import { measureBroadcast, measureStream } from './stream.ts'
 import { measureReconnect } from './stream-reconnect.ts'
@@ -39,6 +40,10 @@ else {
   if (only === undefined || only === 'creations') print('creations', await measureCreations(100))
   if (only === undefined || only === 'window') print('window', await measureWindow(30))
   if (only === undefined || only === 'faults') print('faults', await measureFaults(300))
+  if (only === undefined || only === 'makespan') {
+    print('makespan', await measureMakespan())
+    print('makespan-limited', await measureLimitedMakespan())
+  }
   if (only === undefined || only === 'watching') print('watching', await measureWatching(300, 2_000))
   if (only === undefined || only === 'rest') print('rest', await measureRest(30, 50))
   if (only === undefined || only === 'stream') {

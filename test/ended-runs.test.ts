@@ -34,6 +34,16 @@ function inMemory({ orchestrator }: World, runs: readonly string[]): readonly st
   })
 }
 
+const CLOSED = { state: 'closed', row: 0, until: null }
+/** An account is there as long as its process. */
+const NOTHING_HELD = {
+  buckets: {},
+  caps: {},
+  runs: {},
+  accounts: {},
+  circuits: { simulated: { calls: CLOSED, ends: CLOSED } },
+}
+
 describe('what is kept of runs that have ended', () => {
   const workflow = { name: 'small' } as never
   const ended = (tasks: number) => ({
@@ -77,7 +87,7 @@ describe('a process through which many runs went', () => {
       expect(inMemory(world, runs)).toHaveLength(KEPT)
       expect(inMemory(world, runs.slice(120))).toHaveLength(KEPT)
       const { orchestrator } = world
-      expect(orchestrator.limits()).toEqual({ buckets: {}, caps: {}, runs: {}, accounts: {} })
+      expect(orchestrator.limits()).toEqual(NOTHING_HELD)
       expect(orchestrator.actors()).toEqual([])
       expect(orchestrator.census()).toEqual({ runs: { completed: 180 }, tasks: {} })
       await world.clock.advance(0)
@@ -110,7 +120,7 @@ describe('a process through which many runs went', () => {
       await world.orchestrator.command(run, { type: 'pause' })
       await world.orchestrator.command(run, { type: 'cancel' })
       expect((await world.settled(run))?.status).toBe('cancelled')
-      expect(world.orchestrator.limits()).toEqual({ buckets: {}, caps: {}, runs: {}, accounts: {} })
+      expect(world.orchestrator.limits()).toEqual(NOTHING_HELD)
     })
   })
 

@@ -26,7 +26,7 @@ export async function cancelCommand(
         await target.restore(run)
         if (told === undefined) await target.command(run, { type: 'cancel' })
         if (told === undefined)
-          context.stderr.write(escapeLine(`${run}: cancel taken; waiting until all of it is settled.`) + '\n')
+          context.stderr.write(`${escapeLine(`${run}: cancel taken; waiting until all of it is settled.`)}\n`)
         told = run
         return untilStopped(target.settled(run, stop.signal), stop)
       },

@@ -49,7 +49,7 @@ export function steadyTime(wall: () => number, monotonic: () => number): () => n
 }
 
 /**
- * The machine's time; it never goes back within a process. Timers of any length work, keep the process alive, and a negative
+ * The machine's time; it never goes back while we run. Timers of any length work, keep the process alive, and a negative
  * delay counts as 0.
  */
 export const realClock: Clock = {

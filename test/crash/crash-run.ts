@@ -93,7 +93,7 @@ class Life {
   async #killed(process: CrashProcess, kill: Kill): Promise<'killed' | 'stopped' | 'completed' | 'hung'> {
     const isServer = 'stopMs' in kill
     if (isServer) void stopAfter(process, kill.stopMs)
-    const isOver = 'ms' in kill ? Promise.race([wait(kill.ms, process), process.ended]) : process.until(isPaused)
+    const isOver = 'ms' in kill ? atRandom(process, kill.ms, kill.from) : process.until(isPaused)
     const patience = wait(POINT_PATIENCE_MS, process).then(() => false)
     const came = await Promise.race([isOver.then(() => true), patience])
     if (await process.kill()) return !came ? 'hung' : 'killed'
@@ -147,6 +147,11 @@ class Life {
 
 function isPaused({ stderr }: CrashProcess): boolean {
   return stderr.includes('paused at ')
+}
+
+async function atRandom(process: CrashProcess, ms: number, from: 'start' | 'record'): Promise<void> {
+  if (from === 'record') await process.until(({ stdout }) => stdout.includes('{"seq":'))
+  await Promise.race([wait(ms, process), process.ended])
 }
 
 /** Tells a server to end, some time after it is ready. */

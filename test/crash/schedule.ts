@@ -5,8 +5,8 @@ import { type CrashWorkflow, WORKFLOWS } from './crash-workflows.ts'
 
 /** How one process of a run's life ends. */
 export type Kill =
-  /** Some ms after its start. */
-  | { readonly at: 'random'; readonly ms: number }
+  /** Some ms after its start, or after it has told its first record. */
+  | { readonly at: 'random'; readonly ms: number; readonly from: 'start' | 'record' }
   /** At a point. With `stopMs` the process is a server, told to end so long after it is ready. */
   | { readonly at: string; readonly stopMs: number }
   | { readonly at: string }
@@ -31,6 +31,8 @@ const KILLS_A_RUN = 12
 const TRIES = 4
 /** About how long a process lives that nobody kills, ms. */
 const LIFE_MS = { from: 60, to: 2_000 } as const
+/** The share of random kills that may come before a process has taken its folder. */
+const EARLY = 0.25
 const LATEST_STOP_MS = 500
 /** What comes late in a run's life is not waited for when several processes have brought it forward. */
 const LATE_ORDINAL = 3
@@ -60,7 +62,7 @@ export class Scheduler {
     while (kills.length < Math.min(KILLS_A_RUN, most)) {
       const point = kills.length % 3 === 2 ? undefined : this.#take(workflow, limited, kills.length)
       if (point?.after !== undefined) kills.push(this.#killAt(point.after))
-      kills.push(point === undefined ? { at: 'random', ms: dice.whole(LIFE_MS.from, LIFE_MS.to) } : this.#killAt(point))
+      kills.push(point === undefined ? this.#atRandom() : this.#killAt(point))
     }
     return {
       seed: this.#seed * 10_000 + this.#runs++,
@@ -91,8 +93,10 @@ export class Scheduler {
 
   #take(workflow: CrashWorkflow, limited: boolean, place: number): CrashPoint | undefined {
     if (this.#waiting.length === 0) this.#waiting = [...allPoints()]
-    const at = this.#waiting.findIndex((point) => fits(point, workflow, limited, place))
-    return at === -1 ? undefined : this.#waiting.splice(at, 1)[0]
+    const fitting = (point: CrashPoint) => fits(point, workflow, limited, place)
+    const at = this.#waiting.findIndex(fitting)
+    // What waits does not fit this run: a point again that does.
+    return at === -1 ? fallOn(allPoints().filter(fitting), this.#dice.roll()) : this.#waiting.splice(at, 1)[0]
   }
 
   #putBack(text: string): void {
@@ -100,6 +104,12 @@ export class Scheduler {
     this.#tries.set(text, tries)
     const point = allPoints().find((known) => pointText(known) === text)
     if (point !== undefined && tries < TRIES && !this.reached.has(text)) this.#waiting.unshift(point)
+  }
+
+  #atRandom(): Kill {
+    const dice = this.#dice
+    if (dice.happens(EARLY)) return { at: 'random', ms: dice.whole(LIFE_MS.from, LIFE_MS.to), from: 'start' }
+    return { at: 'random', ms: dice.whole(0, LIFE_MS.to / 2), from: 'record' }
   }
 
   #killAt(point: CrashPoint): Kill {

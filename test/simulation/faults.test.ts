@@ -86,26 +86,25 @@ describe('a run whose process dies', () => {
     },
   )
 
-  it.each(['before', 'after'] as const)(
-    '%s a create or a prompt reaches the account: it is made once',
-    async (when) => {
-      // The fourteen agents, the manager, and what the manager is told.
-      for (const count of [1, 2, 3, 7, 14, 16, 17, 18]) {
-        await inWorld({ seed: count }, async (world) => {
-          let left = count
-          world.onWrite = (moment) => {
-            if (moment === when && --left === 0) world.kill()
-          }
-          const run = await world.start(WORKFLOW)
-          expect(await world.settled(run)).toEqual(undefined)
-          await world.clock.advance(1_000)
-          await world.open()
-          await world.resumed()
-          expect(await world.settled(run)).toEqual({ run, status: 'completed', exitCode: 0 })
-          await expectOnce(world, run)
-          expect(Object.entries(world.standIn.turns()).filter(([, times]) => times !== 1)).toEqual([])
-        })
-      }
+  // The fourteen agents, the manager, and what the manager is told.
+  const counts = [1, 2, 3, 7, 14, 16, 17, 18]
+  it.each((['before', 'after'] as const).flatMap((when) => counts.map((count) => [when, count] as const)))(
+    '%s a create or a prompt reaches the account (call %i): it is made once',
+    async (when, count) => {
+      await inWorld({ seed: count }, async (world) => {
+        let left = count
+        world.onWrite = (moment) => {
+          if (moment === when && --left === 0) world.kill()
+        }
+        const run = await world.start(WORKFLOW)
+        expect(await world.settled(run)).toEqual(undefined)
+        await world.clock.advance(1_000)
+        await world.open()
+        await world.resumed()
+        expect(await world.settled(run)).toEqual({ run, status: 'completed', exitCode: 0 })
+        await expectOnce(world, run)
+        expect(Object.entries(world.standIn.turns()).filter(([, times]) => times !== 1)).toEqual([])
+      })
     },
   )
 })

@@ -79,8 +79,8 @@ export class RunPast {
   /** RUN/TASK/ATTEMPT of agent runs that were given up, and of those whose late end was recorded. */
   readonly givenUp = new Set<string>()
   readonly lateEnds = new Set<string>()
-  /** The same of all, those included whose record was lost. */
-  readonly everGivenUp = new Set<string>()
+  /** Those that may be known to nobody: given up, also where that record was lost, or created by a lost record. */
+  readonly mayBeUnknown = new Set<string>()
   /** Seqs of records that a damage of the disk has taken. */
   readonly lost = new Set<number>()
   /** How much a person added to the budget. */
@@ -115,6 +115,11 @@ export class RunPast {
   /** From now on the run stands where the other records leave it. What was allowed, paid and said stays so. */
   lose(seq: number): void {
     this.lost.add(seq)
+    const { to, actor, attempt = 0 } = this.records[seq - 1] ?? {}
+    // Whoever ends the attempt before it is created again ends the search for it: that its create had left is known to nobody.
+    if (to === 'creating' && actor !== undefined) {
+      this.mayBeUnknown.add(formatKey({ run: this.run, task: actor.id, attempt }))
+    }
     for (const known of [this.actors, this.expansions, this.givenUp, this.lateEnds]) known.clear()
     for (const record of this.records) if (!this.lost.has(record.seq)) this.#stand(record)
   }
@@ -135,7 +140,7 @@ export class RunPast {
     const ref = data?.['ref'] as AgentRunRef | undefined
     if (ref !== undefined) this.owned.set(formatKey({ run: this.run, task: actor.id, attempt }), ref.id)
     const gaveUp = data?.['gaveUp'] as { task: string; attempt: number } | undefined
-    if (gaveUp !== undefined) this.everGivenUp.add(formatKey({ run: this.run, ...gaveUp }))
+    if (gaveUp !== undefined) this.mayBeUnknown.add(formatKey({ run: this.run, ...gaveUp }))
   }
 
   #transition(record: JournalRecord): void {

@@ -1,14 +1,14 @@
 import type { Workflow } from '../../src/domain/workflow.ts'
 import { defineWorkflow } from '../../src/workflow/define.ts'
 import type { SimulateDefinition, TaskDefinition, WorkflowDefinition } from '../../src/workflow/schema.ts'
-import type { Dice } from './dice.ts'
+import { Dice } from './dice.ts'
 
 const NAMES = ['ann', 'bob', 'cat', 'dan', 'eve', 'fay', 'gus']
 const ON_FAILURE = ['escalate', 'escalate', 'fail', 'skip', 'continue'] as const
 const PRIORITIES = ['high', 'normal', 'low'] as const
 
 /** A small workflow of a seed: every shape that a graph has, and agents that end in every way. */
-export function randomWorkflow(dice: Dice, name: string): Workflow {
+export function randomWorkflow(dice: Dice, name: string, maySimulate: boolean): Workflow {
   const tasks: Record<string, TaskDefinition> = {}
   const lists: string[] = []
   const count = dice.whole(1, 5)
@@ -21,12 +21,22 @@ export function randomWorkflow(dice: Dice, name: string): Workflow {
     name,
     concurrency: dice.happens(0.3) ? dice.whole(1, 2) : 8,
     defaults: { repository: 'acme/shop' },
-    tasks,
+    tasks: maySimulate ? simulateSome(new Dice(dice.whole(1, 1_000_000), 'simulated'), tasks) : tasks,
     ...(dice.happens(0.4) ? { manager: randomManager(dice) } : {}),
     ...(dice.happens(0.25) ? { budget: randomBudget(dice) } : {}),
     ...(Object.values(tasks).some(({ uses }) => uses !== undefined) ? { resources: { desk: dice.whole(1, 2) } } : {}),
   }
   return defineWorkflow(definition)
+}
+
+/** Some of the agents work in our own process: it can stop them, and knows at once how they end. */
+function simulateSome(
+  dice: Dice,
+  tasks: Readonly<Record<string, TaskDefinition>>,
+): NonNullable<WorkflowDefinition['tasks']> {
+  return Object.fromEntries(
+    Object.entries(tasks).map(([id, task]) => [id, dice.happens(0.3) ? { ...task, backend: 'simulated' } : task]),
+  )
 }
 
 function randomTask(dice: Dice, before: readonly string[], lists: readonly string[]): TaskDefinition {

@@ -89,24 +89,30 @@ export function scenarioOf(seed: number): Scenario {
   const shapes = new Dice(seed, 'workflow')
   const clocks = new Dice(seed, 'clocks')
   const damages = randomDamages(new Dice(seed, 'damages'))
+  const losesRecords = damages.some((damage) => damage?.what === 'journal')
+  const troubles = randomTroubles(new Dice(seed, 'troubles'))
+  const slowestDiskMs = new Dice(seed, 'disk').pick([0, 0, 5, 200, 3_000])
+  // An agent of our own process ends by our clock: one that is set back between processes would make it work for longer.
+  const maySimulate = slowestDiskMs === 0 && new Dice(seed, 'simulated').happens(0.5)
   return {
     seed,
-    workflows: Array.from({ length: runs }, (_, at) => randomWorkflow(shapes, `seed-${seed}-${at}`)),
+    workflows: Array.from({ length: runs }, (_, at) => randomWorkflow(shapes, `seed-${seed}-${at}`, maySimulate)),
     startsMs: Array.from({ length: runs }, (_, at) => (at === 0 ? 0 : dice.whole(0, 20_000))),
-    troubles: randomTroubles(new Dice(seed, 'troubles')),
+    // What has vanished cannot be found again by whoever has lost its record.
+    troubles: { ...troubles, ...(losesRecords ? { vanishing: 0 } : {}) },
     limits: dice.happens(0.5) ? tightLimits(dice) : { shared: SLOW },
     graceMs: dice.pick([20_000, 30_000]),
-    slowestDiskMs: dice.pick([0, 0, 5, 200, 3_000]),
+    slowestDiskMs,
     fullFrom: dice.happens(0.1) ? dice.whole(60, 400) : undefined,
     endings: Array.from({ length: dice.pick([0, 1, 1, 2, 3]) }, (_, at) => ({
       ...randomEnding(dice),
-      setBackMs: clocks.happens(0.15) ? clocks.pick(SET_BACKS) : 0,
+      setBackMs: clocks.happens(0.15) && !maySimulate ? clocks.pick(SET_BACKS) : 0,
       damage: damages[at],
     })),
     aheadMs: clocks.happens(0.2) ? clocks.whole(0, MOST_AHEAD_MS) : 0,
     setBacks: clocks.happens(0.15) ? [{ atMs: clocks.whole(0, 60_000), byMs: clocks.pick(SET_BACKS) }] : [],
     // A record that a checkpoint holds is not lost with its line.
-    checkpoints: damages.every((damage) => damage?.what !== 'journal'),
+    checkpoints: !losesRecords,
     sayings: Array.from({ length: dice.pick([0, 1, 2, 4]) }, () => randomSaying(dice)),
   }
 }

@@ -14,6 +14,8 @@ export interface ProcessOptions {
   readonly mount: Mount
   readonly random: () => number
   readonly intents: 'open' | 'closed'
+  /** Whether time stands still while files and modules are read; not where file calls take virtual time themselves. */
+  readonly waitsForFiles: boolean
   readonly fetch: (process: SimulatedProcess, request: Request) => Promise<Response>
   readonly onRecord: (process: SimulatedProcess, record: RunRecord) => void
 }
@@ -27,6 +29,11 @@ export class SimulatedProcess {
   /** The time as the process has it. */
   readonly now: () => number
   #orchestrator: Orchestrator | undefined
+  #die: () => void = () => {}
+  /** What a dead process asked for is never answered, and nobody waits for it. */
+  readonly #died = new Promise<void>((resolve) => {
+    this.#die = resolve
+  })
 
   constructor(options: ProcessOptions) {
     this.#options = options
@@ -65,6 +72,7 @@ export class SimulatedProcess {
 
   kill(): void {
     this.mount.isDead = true
+    this.#die()
   }
 
   /** It ends of itself, and makes everything durable first. */
@@ -72,7 +80,7 @@ export class SimulatedProcess {
     try {
       await this.#orchestrator?.close()
     } finally {
-      this.mount.isDead = true
+      this.kill()
     }
   }
 
@@ -80,14 +88,22 @@ export class SimulatedProcess {
     if (this.isDead) throw new DataFolderError('lost', this.mount.path, 'The process is dead')
   }
 
-  /** Its timers no longer go off once it is dead. File calls take virtual time here, so none makes the clock stand still. */
+  /** Its timers no longer go off once it is dead. */
   #clock(): Clock {
-    const { clock } = this.#options
+    const { clock, waitsForFiles } = this.#options
+    const wait = <T>(work: Promise<T>): Promise<T> => {
+      const settled = work.then(
+        () => {},
+        () => {},
+      )
+      void clock.operation(Promise.race([settled, this.#died]))
+      return work
+    }
     return {
       now: () => this.now(),
       setTimeout: (fn, ms) => clock.setTimeout(() => (this.isDead ? undefined : fn()), ms),
       clearTimeout: (handle) => clock.clearTimeout(handle),
-      operation: (work) => work,
+      operation: (work) => (waitsForFiles ? wait(work) : work),
     }
   }
 }

@@ -134,6 +134,7 @@ export class Simulation {
       mount,
       random: this.#random,
       intents,
+      waitsForFiles: this.scenario.slowestDiskMs === 0,
       fetch: (sender, request) => this.#fetch(sender, request),
       onRecord: (_teller, record) => {
         this.see({ kind: 'told', record })

@@ -167,7 +167,7 @@ export const TOLD: Readonly<Record<Trouble, readonly Told[]>> = {
   'a crash during the call': [[DOUBT, 'during it', 'what arrives all the same is adopted']],
   'a crash after the call': [
     [DOUBT, 'after it', 'what was created is adopted'],
-    [FAULTS, '%s a create or a prompt reaches the account: it is made once'],
+    [FAULTS, '%s a create or a prompt reaches the account (call %i): it is made once'],
   ],
   'a crash before the answer is on disk': [[DOUBT, 'before the answer is on disk', 'what was created is adopted']],
   'a crash while the agent run is looked for': [[DOUBT, 'while it is looked for: it is looked for again, and adopted']],
@@ -247,7 +247,7 @@ export const TOLD: Readonly<Record<Trouble, readonly Told[]>> = {
   ],
   'a crash around a prompt': [
     [TURNS, 'is looked for again by the next process when this one dies over it'],
-    [FAULTS, '%s a create or a prompt reaches the account: it is made once'],
+    [FAULTS, '%s a create or a prompt reaches the account (call %i): it is made once'],
   ],
 
   'a failure of any status, HTTP code or log text': [

@@ -63,8 +63,14 @@ describe('forEach', () => {
   )
 
   it.each([
-    ['tasks.a.result', 'write tasks.X.output, tasks.X.output.path or tasks.X.outputs, where X is a task with an output schema'],
-    ['inputs.list', 'write tasks.X.output, tasks.X.output.path or tasks.X.outputs, where X is a task with an output schema'],
+    [
+      'tasks.a.result',
+      'write tasks.X.output, tasks.X.output.path or tasks.X.outputs, where X is a task with an output schema',
+    ],
+    [
+      'inputs.list',
+      'write tasks.X.output, tasks.X.output.path or tasks.X.outputs, where X is a task with an output schema',
+    ],
     [
       'tasks.a.output',
       `tasks.a.output is no list in the output schema of task 'a': the schema says that it is of type object, not array`,

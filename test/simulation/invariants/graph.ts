@@ -16,7 +16,8 @@ function startsInTime(step: Step, history: History): string | undefined {
   const { record } = step
   const past = history.runOf(record)
   const { id } = record.actor
-  if (past.actors.has(id)) return undefined
+  // What was written before a damage of the disk stood on what the damage took.
+  if (past.actors.has(id) || (step.isOld && past.lost.size > 0)) return undefined
   const [, parent, index] = /^(.*)\[(\d+)\]$/.exec(id) ?? []
   const spec = past.workflow.tasks.find((task) => task.id === (parent ?? id))
   if (spec === undefined) return `${id} is no task of the workflow`

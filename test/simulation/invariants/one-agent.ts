@@ -2,7 +2,7 @@ import { formatKey, MANAGER } from '../../../src/domain/ids.ts'
 import type { History, RunPast, Step } from '../history.ts'
 import type { Invariant } from './invariant.ts'
 
-const isLost = (past: RunPast | undefined, key: string) => past === undefined || !past.everGivenUp.has(key)
+const isLost = (past: RunPast | undefined, key: string) => past === undefined || !past.mayBeUnknown.has(key)
 
 export const ONE_AGENT: readonly Invariant[] = [
   { id: 'I1', says: 'a second agent works beside another only by explicit choice', check: workAlone },

@@ -1,15 +1,23 @@
 import { agentMachine } from '../src/machines/agent-machine.ts'
 import { managerMachine } from '../src/machines/manager-machine.ts'
+import { planningMachine } from '../src/machines/planning-machine.ts'
 import { supervisorMachine } from '../src/machines/supervisor-machine.ts'
 import type { Chart } from './chart-shape.ts'
 import { layOutChart } from './lay-out-chart.ts'
 import { readMachine } from './read-machine.ts'
 
-const MACHINES = [agentMachine, managerMachine, supervisorMachine]
+const MACHINES = [
+  ['agent', agentMachine],
+  ['manager', managerMachine],
+  ['planner', planningMachine],
+  ['supervisor', supervisorMachine],
+] as const
 
 /** The assets that hold the drawn machines: file name -> text. */
 export async function drawMachines(): Promise<ReadonlyMap<string, string>> {
-  const charts = await Promise.all(MACHINES.map((machine) => layOutChart(readMachine(machine))))
+  const charts = await Promise.all(
+    MACHINES.map(([name, machine]) => layOutChart({ ...readMachine(machine), machine: name })),
+  )
   return new Map(charts.map((chart) => [`${chart.machine}.chart.json`, textOf(chart)]))
 }
 

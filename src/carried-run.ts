@@ -3,14 +3,16 @@ import { awaitNews } from './actors/await-news.ts'
 import { createAgentRun } from './actors/create-agent-run.ts'
 import { diagnoseFailure } from './actors/diagnose-failure.ts'
 import { promptAgentRun } from './actors/prompt-agent-run.ts'
+import { readDecision } from './actors/read-decision.ts'
 import { type EndedLate, readLateEnd } from './actors/read-late-end.ts'
 import { readReport } from './actors/read-report.ts'
 import { reconcileAgentRun } from './actors/reconcile-agent-run.ts'
 import { settleAgentRun } from './actors/settle-agent-run.ts'
 import { watchAgentRun } from './actors/watch-agent-run.ts'
 import type { Backend, Failure } from './domain/backend.ts'
+import { cleanUsage } from './domain/budget.ts'
 import type { Clock } from './domain/clock.ts'
-import type { RunCommand, TaskCommand } from './domain/command.ts'
+import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from './domain/command.ts'
 import type { Effect } from './domain/effect.ts'
 import { UsageError } from './domain/errors.ts'
 import { formatKey, MANAGER } from './domain/ids.ts'
@@ -28,6 +30,7 @@ import type { RunPorts } from './host/run-ports.ts'
 import { type GivenUpRun, holderOfDouble, type RunProjection } from './host/run-projection.ts'
 import type { AgentPolicy } from './machines/agent-context.ts'
 import type { ManagerPolicy } from './machines/manager-context.ts'
+import { YES } from './machines/planning-machine.ts'
 import { mainState } from './machines/public-state.ts'
 import type { PauseReason } from './machines/supervisor-machine.ts'
 import { RunEnvironment } from './run-environment.ts'
@@ -61,7 +64,9 @@ export interface CarriedRunOptions {
 /** The attempt has slots in these states; on restore it takes them back without waiting. */
 const HOLDING = new Set(['creating', 'running', 'reporting', 'cancelling'])
 /** A person must act before an agent in one of these goes on. */
-const WAITING = new Set(['escalated', 'escalated.doubtful', 'running.needsInput'])
+const WAITING = new Set(['escalated', 'escalated.doubtful', 'running.needsInput', 'pending.approval', 'pending.paused'])
+/** The same of a manager that plans. */
+const MANAGER_WAITING = new Set(['running.asking', 'escalated', 'escalated.undecided', 'escalated.doubtful'])
 const MANAGER_RETRY = { attempts: 3, delayMs: 2_000, factor: 2, maxDelayMs: 60_000 }
 
 /** One run, wired: its host, its environment, its effects. */
@@ -85,7 +90,7 @@ export class CarriedRun {
   restore(tryAgain: boolean): void {
     const { projection, limiter, run } = this.#options
     for (const [task, { state, attempt }] of projection.live) {
-      const holds = HOLDING.has(mainState(state)) || state === 'escalated.overdue'
+      const holds = HOLDING.has(mainState(state)) || state === 'escalated.overdue' || state === 'escalated.undecided'
       if (holds && task !== 'supervisor') limiter.adopt(formatKey({ run, task, attempt }), this.environment.caps(task))
     }
     this.host.restore()
@@ -97,6 +102,26 @@ export class CarriedRun {
       this.#closeIntents(reason)
     }
     this.host.proceed()
+    if (this.#options.settings.yes === true) this.#approveAll()
+  }
+
+  /** Whoever resumes with `--yes` approves what has waited since before, and answers what the manager asks. */
+  #approveAll(): void {
+    const { host } = this
+    for (const id of [...host.actors.ids()]) {
+      if (host.actors.state(id) === 'pending.approval')
+        host.actors.send(id, { type: 'task.approve', by: '--yes' } as never)
+    }
+    if (host.actors.state(MANAGER) === 'running.asking')
+      host.actors.send(MANAGER, { type: 'task.answer', text: YES } as never)
+  }
+
+  /** Has a task of a run that had ended repeated: the run goes on. Throws CommandRefusedError, and then nothing has changed. */
+  reopen(task: string, by: CommandOrigin | undefined): Promise<CommandReply> {
+    const { host } = this
+    const reply = host.commandTask(task, { type: 'rerun' }, by)
+    if (!host.ended) for (const given of host.projection.givenUp.values()) this.#watchGivenUp(given)
+    return reply
   }
 
   /** Throws UsageError when a person's result does not fit the task's output. */
@@ -106,11 +131,9 @@ export class CarriedRun {
     if (wrong !== undefined) throw new UsageError(`${task} cannot be completed with this result: ${wrong}`)
   }
 
-  /** Throws UsageError when a used-up budget is to go on as it is. */
+  /** Throws UsageError when a used-up budget is to go on as it is, or only parts of it are raised that nothing bounds. */
   refuseVain(command: RunCommand): void {
-    const { reason } = this.host
-    if (command.type !== 'continue' || command.budget !== undefined || reason?.kind !== 'budget') return
-    throw new UsageError(`${reason.message}: raise it, as in --budget agentRuns=+10 or --budget duration=+1h.`)
+    if (command.type === 'continue') this.environment.budget.refuseVain(command.budget)
   }
 
   /** The outcome once the run has ended or nothing of it can progress without a person; undefined before. */
@@ -187,7 +210,9 @@ export class CarriedRun {
       const state = host.actors.state(id) ?? ''
       if (id === MANAGER) {
         if (state === 'running.idle' || (paused && state === 'pending')) continue
-        return false
+        if (!MANAGER_WAITING.has(state)) return false
+        waiting = true
+        continue
       }
       if (WAITING.has(state)) waiting = true
       else if (!(paused && state === 'pending')) return false
@@ -204,6 +229,7 @@ export class CarriedRun {
       reconcileAgentRun: this.#effect(reconcileAgentRun(environment), false),
       watchAgentRun: this.#effect(watchAgentRun(environment), false),
       readReport: this.#effect(readReport(environment), false),
+      readDecision: this.#effect(readDecision(environment), false),
       diagnoseFailure: this.#effect(diagnoseFailure(environment), false),
       settleAgentRun: this.#effect(settleAgentRun(environment), true),
       promptAgentRun: this.#effect(promptAgentRun(environment), true),
@@ -242,14 +268,26 @@ export class CarriedRun {
   }
 
   #agentPolicy(task: string): AgentPolicy {
-    const { retry, timeoutMs, onFailure } = this.environment.spec(task)
+    const { retry, timeoutMs, onFailure, approval } = this.environment.spec(task)
     const { capabilities } = this.environment.backendOf(task)
-    return { ...retry, timeoutMs, onFailure, canCancel: capabilities.cancel, seed: this.#options.seed }
+    const { seed, settings } = this.#options
+    return {
+      ...retry,
+      timeoutMs,
+      onFailure,
+      canCancel: capabilities.cancel,
+      canPrompt: capabilities.turns,
+      canSteer: capabilities.steer,
+      ...(approval === true ? { approval: settings.yes === true ? 'given' : 'ask' } : {}),
+      seed,
+    }
   }
 
   #managerPolicy(): ManagerPolicy {
-    const { workflow, seed } = this.#options
-    return { ...MANAGER_RETRY, timeoutMs: workflow.manager?.timeoutMs ?? 600_000, seed }
+    const { workflow, seed, settings } = this.#options
+    const { timeoutMs = 600_000, planning } = workflow.manager ?? {}
+    if (planning === undefined) return { ...MANAGER_RETRY, timeoutMs, seed }
+    return { ...MANAGER_RETRY, timeoutMs, seed, rounds: planning.rounds, yes: settings.yes === true }
   }
 }
 
@@ -257,10 +295,12 @@ export class CarriedRun {
 function endOfDouble(holder: string, { ref, state }: EndedLate): LateEnd {
   const url = state?.url ?? ref?.url
   const status = state?.rawStatus ?? state?.status ?? 'gone'
+  const usage = cleanUsage(state?.usage)
   return {
     holder,
     status,
     ...(url === undefined ? {} : { url }),
+    ...(usage === undefined ? {} : { usage }),
     usable: false,
     reason: 'the older one of two is used',
   }

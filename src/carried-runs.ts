@@ -1,53 +1,25 @@
-import type { AccountBlocks } from './account-blocks.ts'
 import { AccountTroubles } from './account-troubles.ts'
-import { type Accounts, DEFAULT_SEED } from './accounts.ts'
-import type { FolderReader } from './data-folder-reader.ts'
+import { DEFAULT_SEED } from './accounts.ts'
+import type { CarriedRunsOptions } from './carried-runs-options.ts'
 import type { Failure } from './domain/backend.ts'
-import type { Clock } from './domain/clock.ts'
+import type { CommandOrigin, CommandReply } from './domain/command.ts'
 import { DataFolderError } from './domain/errors.ts'
 import { createRunId } from './domain/ids.ts'
 import type { JsonObject } from './domain/json.ts'
-import type { Limiter } from './domain/limiter.ts'
 import type { RunSettings, StartKey } from './domain/orchestration.ts'
 import type { JournalRecord, RunRecord } from './domain/record.ts'
 import type { Workflow } from './domain/workflow.ts'
 import { EndedRuns } from './ended-runs.ts'
 import { GivenUpRuns } from './given-up-runs.ts'
-import type { DataFolder } from './host/data-folder.ts'
 import type { RunHost } from './host/run-host.ts'
-import type { RunIndex } from './host/run-index.ts'
-import type { Inspectors } from './inspectors.ts'
-import type { Circuits } from './limits/circuits.ts'
 import { isFinalState } from './machines/public-state.ts'
 import { createRegistry, type RunFacts } from './registry.ts'
-import { type RunDefinition, writeDefinition } from './run-files.ts'
+import { prepareReopening } from './reopening.ts'
+import { type RunDefinition, withSettings, writeDefinition } from './run-files.ts'
 import { RunKeeper, type RunKeeperOptions } from './run-keeper.ts'
 import { SharedLimits } from './shared-limits.ts'
 import { rowOf, unknownRun } from './stored-run.ts'
 import { backendsOf, withBackend } from './workflow-backends.ts'
-
-/** What runs are carried with. */
-export interface CarriedRunsOptions {
-  readonly clock: Clock
-  readonly folder: DataFolder
-  readonly limiter: Limiter
-  readonly index: RunIndex
-  readonly reader: FolderReader
-  readonly accounts: Accounts
-  readonly blocks: AccountBlocks
-  readonly circuits: Circuits
-  readonly inspectors: Inspectors
-  /** No effect starts before this resolves. */
-  readonly gate: Promise<void>
-  readonly random: () => number
-  /** Awaited before each commit. */
-  readonly beforeCommit?: (() => Promise<void>) | undefined
-  /** Whether Codegen, where a workflow uses it, is the embedded stand-in. */
-  readonly playsCodegen: boolean
-  /** Told of each durable group, in order per run, when what this tells of the run is up to date. */
-  readonly onRecords: (run: string, records: readonly RunRecord[]) => void
-  readonly onMeasured: (run: string, records: number, ms: number) => void
-}
 
 /** The runs of a folder in this process: begun or restored, carried until they end, and then let go. */
 export class CarriedRuns {
@@ -64,6 +36,8 @@ export class CarriedRuns {
   /** Ended runs whose files are being closed. */
   readonly #retiring = new Map<string, Promise<void>>()
   readonly #underWay = new Set<Promise<unknown>>()
+  /** Ended runs that are being removed: none of them is to go on. */
+  readonly removing = new Set<string>()
   #closed = false
 
   constructor(options: CarriedRunsOptions) {
@@ -137,6 +111,25 @@ export class CarriedRuns {
       this.#restoring.set(run, restoring)
     }
     return restoring
+  }
+
+  /**
+   * Lets a run that has ended go on with a task that it carries out once more; undefined when it is carried meanwhile. Throws
+   * CommandRefusedError, NotFoundError.
+   */
+  async reopen(run: string, task: string, by: CommandOrigin | undefined): Promise<CommandReply | undefined> {
+    if (this.#keepers.has(run) || this.#restoring.has(run)) return undefined
+    if (this.removing.has(run)) throw unknownRun(run)
+    const reopening = this.#work(() => this.#reopen(run, task, by))
+    const restoring = reopening.then(
+      () => true,
+      () => false,
+    )
+    this.#restoring.set(
+      run,
+      restoring.finally(() => this.#restoring.delete(run)),
+    )
+    return await (await reopening).reply
   }
 
   /** Resolves when none of an ended run's files is open any more. */
@@ -232,6 +225,27 @@ export class CarriedRuns {
     return true
   }
 
+  async #reopen(run: string, task: string, by: CommandOrigin | undefined) {
+    await this.#retiring.get(run)
+    const { index, reader, folder, inspectors, blocks } = this.#options
+    const stored = await reader.stored(run, true)
+    await this.#openBackends(stored.definition.workflow, stored.definition.settings)
+    this.refuseWhenClosed()
+    const keeper = RunKeeper.restore(this.#keeperOptions(run, folder.runFolder(run)), stored)
+    await prepareReopening(keeper, stored, task, index)
+    this.refuseWhenClosed()
+    this.#givenUp.stop(run)
+    this.ended.forget(run)
+    this.#registry.trigger.restored({ facts: stored.facts })
+    this.#keepers.set(run, keeper)
+    const { host } = keeper.carried
+    inspectors.attach(host)
+    const reply = keeper.reopen(task, stored.reading.problems, by)
+    blocks.pauseIfBlocked(host)
+    this.#troubles.tellBegun(host)
+    return { reply }
+  }
+
   async #openBackends(workflow: Workflow, settings: RunSettings): Promise<void> {
     const { accounts } = this.#options
     for (const id of backendsOf(workflow)) await accounts.open(id, settings)
@@ -296,14 +310,4 @@ export class CarriedRuns {
 
 function accountOf({ carried }: RunKeeper, task: string): string {
   return carried.environment.backendOf(task).account
-}
-
-/** The definition with what a `resume` replaces. */
-function withSettings(definition: RunDefinition, settings: RunSettings | undefined): RunDefinition {
-  if (settings === undefined || Object.keys(settings).length === 0) return definition
-  return {
-    ...definition,
-    settings: { ...definition.settings, ...settings },
-    workflow: withBackend(definition.workflow, settings.backend),
-  }
 }

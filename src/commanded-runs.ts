@@ -2,7 +2,9 @@ import type { CarriedRuns } from './carried-runs.ts'
 import type { FolderReader } from './data-folder-reader.ts'
 import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from './domain/command.ts'
 import { CommandRefusedError, NotFoundError } from './domain/errors.ts'
+import { MANAGER } from './domain/ids.ts'
 import type { Workflow } from './domain/workflow.ts'
+import { isFinalState } from './machines/public-state.ts'
 import type { RunFacts } from './registry.ts'
 import type { RunKeeper } from './run-keeper.ts'
 import { stateOfTask } from './run-view.ts'
@@ -37,14 +39,32 @@ export class CommandedRuns {
     command: TaskCommand,
     by: CommandOrigin | undefined,
   ): Promise<CommandReply> {
+    if (command.type === 'rerun') return this.#rerun(run, task, by)
     const keeper = await this.#carried(run)
     const { workflow, facts } = await this.#known(run)
-    const state = stateOfTask(workflow, facts, task)
+    // Of a forEach task all items are told.
+    const state = facts.expansions.has(task) ? facts.status : stateOfTask(workflow, facts, task)
     if (state === undefined) throw new NotFoundError(`Task ${task} of ${run}`, `'troupe show ${run}' lists its tasks.`)
-    if (keeper === undefined) throw new CommandRefusedError(`${run} ${task}`, command.type, state, [])
+    if (keeper === undefined) {
+      const legal = task === MANAGER || !isFinalState(state) ? [] : ['rerun']
+      throw new CommandRefusedError(`${run} ${task}`, command.type, state, legal)
+    }
     const reply = await keeper.commandTask(task, command, by)
     if (command.type === 'retry') this.#runs.tryAccountOf(keeper, task)
     return reply
+  }
+
+  /** A run that has ended goes on with that. */
+  async #rerun(run: string, task: string, by: CommandOrigin | undefined): Promise<CommandReply> {
+    for (;;) {
+      const keeper = await this.#carried(run)
+      if (keeper !== undefined && !keeper.carried.host.ended) return keeper.commandTask(task, { type: 'rerun' }, by)
+      // Its end is not durable yet.
+      await keeper?.settled()
+      if (keeper?.failure !== undefined) throw keeper.failure
+      const reply = await this.#runs.reopen(run, task, by)
+      if (reply !== undefined) return reply
+    }
   }
 
   /** The run, restored if it is not carried yet; undefined once it has ended. Throws NotFoundError, and DataFolderError after the closing. */

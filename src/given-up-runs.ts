@@ -35,6 +35,8 @@ interface Watches {
   /** Told how one ended; nobody once the run itself has ended. */
   tell: TellEnd | undefined
   count: number
+  /** Tells what these hold from what others held that were stopped a moment ago. */
+  readonly name: string
 }
 
 /**
@@ -46,6 +48,7 @@ export class GivenUpRuns {
   readonly #limiter: Limiter
   readonly #clock: Clock
   readonly #byRun = new Map<string, Watches>()
+  #stopped = 0
 
   constructor(limiter: Limiter, clock: Clock) {
     this.#limiter = limiter
@@ -65,7 +68,7 @@ export class GivenUpRuns {
     const watches = this.#watchesOf(run)
     watches.tell = tell
     watches.count++
-    const holder = `${formatKey(abandoned.key)}#${abandoned.ref?.id ?? 'given-up'}`
+    const holder = `${formatKey(abandoned.key)}#${abandoned.ref?.id ?? 'given-up'}${watches.name}`
     this.#limiter.adopt(holder, abandoned.caps)
     this.#follow(abandoned, watches.stop.signal)
       // What it held is free when it has ended, however long it takes to read what it left.
@@ -89,6 +92,7 @@ export class GivenUpRuns {
   /** Watches nothing of the run any more. */
   stop(run: string): void {
     const watches = this.#byRun.get(run)
+    if (watches !== undefined) this.#stopped++
     watches?.stop.abort(NOBODY_ASKS)
     watches?.hush.abort(NOBODY_ASKS)
     this.#byRun.delete(run)
@@ -101,7 +105,8 @@ export class GivenUpRuns {
   #watchesOf(run: string): Watches {
     let watches = this.#byRun.get(run)
     if (watches === undefined) {
-      watches = { stop: new AbortController(), hush: new AbortController(), tell: undefined, count: 0 }
+      const name = this.#stopped === 0 ? '' : `.${this.#stopped}`
+      watches = { stop: new AbortController(), hush: new AbortController(), tell: undefined, count: 0, name }
       // Everyone who is watched listens to them.
       setMaxListeners(0, watches.stop.signal, watches.hush.signal)
       this.#byRun.set(run, watches)

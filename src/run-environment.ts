@@ -1,5 +1,6 @@
-import type { RunContext } from './actors/run-context.ts'
+import type { News, OrderExtras, RunContext } from './actors/run-context.ts'
 import type { AgentOrder, AgentRunRef, Backend, Failure } from './domain/backend.ts'
+import type { Usage } from './domain/budget.ts'
 import type { Clock } from './domain/clock.ts'
 import { BackendError } from './domain/errors.ts'
 import { formatKey, MANAGER } from './domain/ids.ts'
@@ -10,13 +11,15 @@ import type { TaskSpec } from './domain/workflow.ts'
 import type { ResultStore } from './host/result-store.ts'
 import type { RunHost } from './host/run-host.ts'
 import { type GivenUpRun, holderOfDouble } from './host/run-projection.ts'
-import type { NewsOutput, PromptInput } from './machines/effects.ts'
+import type { DecisionOutput, PromptInput } from './machines/effects.ts'
+import { ManagerEnvironment } from './manager-environment.ts'
+import { RunBudget } from './run-budget.ts'
 import { SignsOfLife } from './signs-of-life.ts'
 import { TaskOutcomes } from './task-outcomes.ts'
-import { buildPrompt, quote } from './workflow/build-prompt.ts'
+import { addedText, turnText } from './turn-texts.ts'
+import { buildPrompt } from './workflow/build-prompt.ts'
 import { checkOutput } from './workflow/output-schema.ts'
 import { roleLine } from './workflow/role.ts'
-import { renderTemplate } from './workflow/template.ts'
 
 /** What a run's environment is made of. */
 export interface RunEnvironmentOptions {
@@ -36,19 +39,6 @@ export interface RunEnvironmentOptions {
 
 const NOT_TO_RUN = { kind: 'refused', retryable: false, certain: true } as const
 
-/** What one settled task's line to the manager may hold, characters. */
-const TOLD = 1_500
-
-/** What all of a turn's texts may hold together, characters, and how many names it lists. */
-const TOLD_IN_ALL = 48_000
-const NAMED = 200
-
-function listed(names: readonly string[]): string {
-  if (names.length === 0) return 'nothing new'
-  const rest = names.length - NAMED
-  return `${names.slice(0, NAMED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
-}
-
 /** One run's view of the process around it: what its effects are given. */
 export class RunEnvironment implements RunContext {
   readonly run: string
@@ -56,12 +46,12 @@ export class RunEnvironment implements RunContext {
   readonly limiter: Limiter
   readonly seed: number
   readonly outcomes: TaskOutcomes
+  readonly budget: RunBudget
   readonly signs = new SignsOfLife()
   readonly #options: RunEnvironmentOptions
+  readonly #manager: ManagerEnvironment
   /** Attempts that may have been created although no record says so: task/attempt -> since when. */
   readonly #searched = new Map<string, number>()
-  /** Attempts by task that were granted an agent run of the budget. */
-  readonly #reserved = new Map<string, number>()
 
   constructor(options: RunEnvironmentOptions) {
     this.#options = options
@@ -70,10 +60,14 @@ export class RunEnvironment implements RunContext {
     this.limiter = options.limiter
     this.seed = options.seed
     this.outcomes = new TaskOutcomes(options.host, options.inputs, options.results)
+    this.#manager = new ManagerEnvironment(options.host, options.inputs)
+    this.budget = new RunBudget(options.host, options.clock, (task) => this.spec(task))
   }
 
   get reportEveryMs(): number {
-    return this.#host.workflow.manager?.reportEveryMs ?? 0
+    const manager = this.#host.workflow.manager
+    // A plan waits for each decision.
+    return manager?.planning === undefined ? (manager?.reportEveryMs ?? 0) : 0
   }
 
   backendOf(task: string): Backend {
@@ -127,20 +121,8 @@ export class RunEnvironment implements RunContext {
     return this.#options.settings.graceMs ?? this.backendOf(task).graceMs
   }
 
-  reserveBudget(task: string, attempt: number): string | undefined {
-    const { agentRuns, durationMs } = this.#host.workflow.budget
-    const { created, startedAt, raised, pausedMs, live } = this.#host.projection
-    // A put-back create of the same attempt was counted before.
-    if (live.get(task)?.counted === attempt) return undefined
-    if (agentRuns !== undefined) {
-      const allowed = agentRuns + (raised['agentRuns'] ?? 0)
-      if (created + this.#reservedBeside(task) >= allowed) return `The budget of ${allowed} agent runs is used up`
-    }
-    if (durationMs !== undefined && this.clock.now() - startedAt - pausedMs > durationMs + (raised['duration'] ?? 0)) {
-      return `The budget of ${Math.round((durationMs + (raised['duration'] ?? 0)) / 60_000)} minutes is used up`
-    }
-    this.#reserved.set(task, attempt)
-    return undefined
+  reserveBudget(task: string, attempt: number): string | Usage | undefined {
+    return this.budget.reserve(task, attempt)
   }
 
   pauseForBudget(reason: string): boolean {
@@ -148,16 +130,16 @@ export class RunEnvironment implements RunContext {
     return this.#host.status === 'paused'
   }
 
-  async order(task: string, attempt: number, extras: { failure?: Failure; prompt?: string }): Promise<AgentOrder> {
+  async order(task: string, attempt: number, extras: OrderExtras): Promise<AgentOrder> {
     const key = { run: this.run, task, attempt }
-    if (task === MANAGER) return this.#managerOrder(key, extras.failure)
+    if (task === MANAGER) return this.#manager.order(key, extras.failure)
     const spec = this.spec(task)
     if (spec.forEach !== undefined && !task.endsWith(']'))
       throw new BackendError(`The items of ${task} cannot be made: complete, skip or fail it`, NOT_TO_RUN)
-    const text = renderTemplate(
-      extras.prompt ?? spec.prompt,
-      await this.outcomes.scope(task, extras.prompt ?? spec.prompt),
-    )
+    if (spec.planned && spec.prompt === '' && extras.prompt === undefined)
+      throw new BackendError(`The record of the decision that added ${task} cannot be read`, NOT_TO_RUN)
+    const asked = await this.outcomes.promptText(task, extras.prompt)
+    const text = [asked, ...(extras.additions ?? []).map(addedText)].join('\n\n')
     return {
       key,
       prompt: buildPrompt({
@@ -179,32 +161,16 @@ export class RunEnvironment implements RunContext {
     }
   }
 
-  async managerTurn(input: PromptInput): Promise<string> {
-    const key = { run: this.run, task: MANAGER, attempt: input.attempt }
-    const settled = this.#host.projection.settledAfter(input.toldUpTo).filter(([, task]) => task.seq <= input.upTo)
-    const lines = [`Completed batch: ${listed(settled.map(([id, task]) => `${id} (${task.status})`))}.`]
-    let length = 0
-    for (const [id, task] of settled) {
-      const text = (task.result ?? task.reason ?? '').slice(0, TOLD)
-      length += text.length
-      if (length > TOLD_IN_ALL) {
-        lines.push('What the rest returned is left out here.')
-        break
-      }
-      if (text !== '') lines.push(`${id}, ${task.status}:`, quote(text))
-    }
-    lines.push(
-      input.final
-        ? 'The run is over. Sum up what was achieved and what is left.'
-        : 'The run goes on by itself. Note what matters; nothing is asked of you now.',
-    )
-    return buildPrompt({ key, turn: input.turn, roleLine: '', text: lines.join('\n\n') })
+  turnText(input: PromptInput): Promise<string> {
+    return turnText(this.#host, input)
   }
 
-  news(toldUpTo: number): NewsOutput {
-    const { projection, finishing } = this.#host
-    const newest = projection.settledAfter(toldUpTo).at(-1)?.[1].seq
-    return { upTo: newest ?? toldUpTo, changed: newest !== undefined && this.#mayTell(), final: finishing }
+  checkDecision(result: Json, lastRound: boolean): DecisionOutput {
+    return this.#manager.checkDecision(result, lastRound)
+  }
+
+  news(toldUpTo: number, due: boolean): News {
+    return this.#manager.news(toldUpTo, due)
   }
 
   newsChanged(signal: AbortSignal): Promise<void> {
@@ -255,50 +221,7 @@ export class RunEnvironment implements RunContext {
     )
   }
 
-  /** Agent runs that others reserved and whose records do not count them yet: several may be granted at one instant (I10). */
-  #reservedBeside(task: string): number {
-    const { live } = this.#host.projection
-    for (const [other, attempt] of this.#reserved) {
-      const actor = live.get(other)
-      const counts = actor === undefined || actor.attempt > attempt || actor.counted === attempt
-      if (counts || other === task) this.#reserved.delete(other)
-    }
-    return this.#reserved.size
-  }
-
   get #host(): RunHost {
     return this.#options.host()
-  }
-
-  #mayTell(): boolean {
-    const turns = this.#host.workflow.budget.managerTurns
-    const context = this.#host.actors.context(MANAGER)
-    const raised = this.#host.projection.raised['managerTurns'] ?? 0
-    return turns === undefined || Number(context?.['turn'] ?? 1) < turns + raised
-  }
-
-  async #managerOrder(key: AgentOrder['key'], failure: Failure | undefined): Promise<AgentOrder> {
-    const spec = this.#host.workflow.manager
-    const tasks = this.#host.workflow.tasks
-      .slice(0, 100)
-      .map(({ id, role }) => (role === undefined ? id : `${id} (${role})`))
-    const text = [
-      renderTemplate(spec?.prompt ?? '', { inputs: this.#options.inputs, tasks: {} }),
-      `The tasks of this run: ${tasks.join(', ')}. You will be told what they return.`,
-    ].join('\n\n')
-    return {
-      key,
-      prompt: buildPrompt({
-        key,
-        turn: 1,
-        roleLine: '',
-        text,
-        ...(failure === undefined ? {} : { failure }),
-        ...(spec?.simulate === undefined ? {} : { simulate: spec.simulate }),
-      }),
-      ...(spec?.repository === undefined ? {} : { repository: spec.repository }),
-      ...(spec?.model === undefined ? {} : { model: spec.model }),
-      ...(spec?.simulate === undefined ? {} : { simulate: spec.simulate }),
-    }
   }
 }

@@ -8,6 +8,7 @@ import type { Workflow } from './domain/workflow.ts'
 import { seal, unseal } from './host/checksum.ts'
 import { writeDurably } from './host/durable-file.ts'
 import { toDataFolderError } from './host/folder-trouble.ts'
+import { withBackend } from './workflow-backends.ts'
 
 /** What a run was started with: kept beside its journal, so that the workflow file may change or vanish. */
 export interface RunDefinition {
@@ -60,5 +61,15 @@ export async function readDefinition(folder: string, clock: Clock): Promise<RunD
     throw new DataFolderError('damaged', folder, `${join(folder, FILE)} is damaged: the run cannot go on.`, {
       cause: error,
     })
+  }
+}
+
+/** The definition with what a `resume` replaces. */
+export function withSettings(definition: RunDefinition, settings: RunSettings | undefined): RunDefinition {
+  if (settings === undefined || Object.keys(settings).length === 0) return definition
+  return {
+    ...definition,
+    settings: { ...definition.settings, ...settings },
+    workflow: withBackend(definition.workflow, settings.backend),
   }
 }

@@ -11,6 +11,7 @@ import type { GivenUpRuns } from './given-up-runs.ts'
 import { type Checkpoints, checkpointDue, openCheckpoints } from './host/checkpoint.ts'
 import { type Journal, openJournal } from './host/journal.ts'
 import type { JournalProblem } from './host/journal-reader.ts'
+import { planRerun } from './host/rerun-task.ts'
 import { openResultStore } from './host/result-store.ts'
 import { RunProjection } from './host/run-projection.ts'
 import { factsToJson, type RunFacts } from './registry.ts'
@@ -48,8 +49,8 @@ interface Waiter {
 /** A checkpoint at a run's end that saves less is not worth its writing: so much is read in no time, bytes. */
 const SMALLEST_LAST_TAIL = 256 * 1024
 
-/** States that are left by an intent to write to the outside. */
-const INTENDING: readonly string[] = ['pending', 'running.idle']
+/** States that are left by an intent to write to the outside: a create, or a further turn. */
+const INTENDING: readonly string[] = ['pending', 'running', 'running.needsInput', 'running.idle', 'reporting']
 
 /** Keeps one run durable: its journal, its checkpoints, and who waits for its end. */
 export class RunKeeper {
@@ -124,9 +125,7 @@ export class RunKeeper {
 
   resume(problems: readonly JournalProblem[], tryAgain: boolean): void {
     const { host, environment } = this.carried
-    for (const { segment, line, reason } of problems) {
-      host.alert('damaged', `A damaged record was left out (${segment}, line ${line}): ${reason}`)
-    }
+    this.#tellDamage(problems)
     if (problems.length > 0) {
       // What was lost may have been the intent of a create, or of the manager's next turn.
       const intending = [...host.projection.live].filter(([, { state }]) => INTENDING.includes(state))
@@ -138,11 +137,13 @@ export class RunKeeper {
 
   /** Resolves once the command's record is durable. After a full disk the rest is tried again first. */
   async command(command: RunCommand, by?: CommandOrigin): Promise<CommandReply> {
-    if (this.#journal.failure !== undefined) {
+    const wasFull = this.#journal.failure !== undefined
+    if (wasFull) {
       await this.#journal.retry()
       this.carried.host.repaired()
     }
-    this.carried.refuseVain(command)
+    // Who has made room on the disk is not asked for more of the budget first.
+    if (!wasFull) this.carried.refuseVain(command)
     return this.carried.host.command(command, by)
   }
 
@@ -150,6 +151,19 @@ export class RunKeeper {
   async commandTask(task: string, command: TaskCommand, by?: CommandOrigin): Promise<CommandReply> {
     this.carried.refuseUnfit(task, command)
     return this.carried.host.commandTask(task, command, by)
+  }
+
+  /** What a run that has ended would do again. Throws CommandRefusedError where it would not, NotFoundError. */
+  checkRerun(task: string): void {
+    this.carried.host.restore()
+    planRerun(this.carried.host, task)
+  }
+
+  /** After {@link checkRerun}: the run goes on with that. Resolves once the command's record is durable. */
+  reopen(task: string, problems: readonly JournalProblem[], by: CommandOrigin | undefined): Promise<CommandReply> {
+    const reply = this.carried.reopen(task, by)
+    this.#tellDamage(problems)
+    return reply
   }
 
   settled(signal?: AbortSignal): Promise<RunOutcome> {
@@ -191,6 +205,12 @@ export class RunKeeper {
       await this.#journal.close()
     } finally {
       await this.#checkpointing
+    }
+  }
+
+  #tellDamage(problems: readonly JournalProblem[]): void {
+    for (const { segment, line, reason } of problems) {
+      this.carried.host.alert('damaged', `A damaged record was left out (${segment}, line ${line}): ${reason}`)
     }
   }
 

@@ -33,7 +33,11 @@ export class RunRemoval {
   remove(run: string, how: 'delete' | 'archive'): Promise<void> {
     let removing = this.#removing.get(run)
     if (removing === undefined) {
-      removing = this.#remove(run, how).finally(() => this.#removing.delete(run))
+      this.#options.runs.removing.add(run)
+      removing = this.#remove(run, how).finally(() => {
+        this.#removing.delete(run)
+        this.#options.runs.removing.delete(run)
+      })
       this.#removing.set(run, removing)
     }
     return removing

@@ -39,7 +39,8 @@ export async function readStoredRun(
   const checkpoints = openCheckpoints<CheckpointData>(folder, clock)
   const checkpoint = await checkpoints.read()
   const projection = checkpoint === undefined ? new RunProjection() : RunProjection.fromJson(checkpoint.data.projection)
-  const facts = checkpoint === undefined ? emptyFacts(run) : factsFromJson(checkpoint.data.facts)
+  const budget = structuredClone(projection.budget)
+  const facts = checkpoint === undefined ? emptyFacts(run) : factsFromJson(checkpoint.data.facts, budget)
   const reading = await readJournal(
     folder,
     (record) => {

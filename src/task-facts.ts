@@ -1,11 +1,15 @@
+import { addedUse } from './budget-view.ts'
 import type { AgentRunRef } from './domain/backend.ts'
+import type { Usage } from './domain/budget.ts'
 import type { JsonObject } from './domain/json.ts'
 import type { LateEnd } from './domain/late-end.ts'
 import type { WaitingFor } from './domain/limiter.ts'
 import type { JournalRecord } from './domain/record.ts'
 import type { PullRequest } from './domain/report.ts'
-import type { FailureView, LateView } from './domain/views.ts'
+import { type ReportedWork, reportedWork } from './domain/reported-work.ts'
+import type { FailureView, LateView, SteerView } from './domain/views.ts'
 import { isFinalState } from './machines/public-state.ts'
+import type { OutcomeData } from './machines/record-data.ts'
 
 /** Of what a late attempt returned, views show so much, characters. */
 const LATE_RESULT = 500
@@ -18,6 +22,11 @@ export interface AttemptFacts {
   url: string | undefined
   endedAt: string | undefined
   failure: TaskFacts['failure']
+  /** When its creation was intended, unless that was certainly refused. */
+  begun: string | undefined
+  /** What its agent run has used; and what a second one of the same attempt has. */
+  usage: Usage | undefined
+  beside: Usage | undefined
 }
 
 /** What the records tell of one task. Mutable: the registry is the only writer, and a copy a record would be quadratic. */
@@ -26,6 +35,8 @@ export interface TaskFacts {
   state: string
   since: string
   attempt: number
+  /** The last attempt of earlier generations; 0 where there was none. */
+  generation: number
   startedAt: string
   readonly attempts: AttemptFacts[]
   url: string | undefined
@@ -36,12 +47,18 @@ export interface TaskFacts {
   reason: string | undefined
   note: string | undefined
   asks: string | undefined
+  paused: true | undefined
+  steers: readonly SteerView[] | undefined
   until: string | undefined
   progress: number | string | undefined
   /** Ends of attempts that had been given up, as they were recorded. */
   late: readonly Omit<LateView, 'commands'>[] | undefined
   /** The attempt whose late result a person adopted. */
   adopted: number | undefined
+  /** The attempt whose creation was counted last. */
+  counted: number | undefined
+  /** What the report that completed it claims. */
+  work: ReportedWork | undefined
 }
 
 /** Every field from the start: objects of one shape cost half. */
@@ -51,6 +68,7 @@ export function newTask(task: string, state: string, at: string): TaskFacts {
     state,
     since: at,
     attempt: 0,
+    generation: 0,
     startedAt: at,
     attempts: [],
     url: undefined,
@@ -61,11 +79,26 @@ export function newTask(task: string, state: string, at: string): TaskFacts {
     reason: undefined,
     note: undefined,
     asks: undefined,
+    paused: undefined,
+    steers: undefined,
     until: undefined,
     progress: undefined,
     late: undefined,
     adopted: undefined,
+    counted: undefined,
+    work: undefined,
   }
+}
+
+function newAttempt(attempt: number, state: string, at: string): AttemptFacts {
+  const nothing = { url: undefined, endedAt: undefined, failure: undefined }
+  return { attempt, startedAt: at, state, ...nothing, begun: undefined, usage: undefined, beside: undefined }
+}
+
+/** The task is to be carried out once more: of what it was, only its attempts still count. */
+export function repeatTask(task: TaskFacts, at: string, attempt: number): void {
+  const { attempts, late, startedAt } = task
+  Object.assign(task, { ...newTask(task.task, 'waiting', at), attempts, late, startedAt, attempt, generation: attempt })
 }
 
 /** Adds a transition of the task's agent, or of the manager. */
@@ -74,24 +107,31 @@ export function foldTransition(task: TaskFacts, record: JournalRecord, data: Jso
   foldAttempt(task, record, state, data)
   task.asks = asksIn(task, state, data)
   task.state = state
-  task.since = record.at
+  // What people say to it does not make it begin anew.
+  if (record.from !== state || record.event?.startsWith('task.') !== true) task.since = record.at
+  task.paused = data['paused'] === true ? true : undefined
+  task.steers = data['steers'] as unknown as readonly SteerView[] | undefined
   task.waitingFor = undefined
   task.until = textOf(data['until']) ?? dueOf(record)
   task.progress = undefined
   task.reason = textOf(data['reason'])
-  task.note = state === 'running.needsInput' ? undefined : textOf(data['note'])
+  task.note = ASKING.has(state) ? undefined : textOf(data['note'])
   const failure = failureIn(data)
   if (failure !== undefined) task.failure = failure
   else if (state === 'completed') task.failure = undefined
-  const outcome = data['outcome'] as { pullRequests?: readonly PullRequest[]; adopted?: number } | undefined
+  const outcome = data['outcome'] as Partial<OutcomeData> | undefined
   if (outcome?.pullRequests !== undefined && outcome.pullRequests.length > 0) task.pullRequests = outcome.pullRequests
   task.adopted = outcome?.adopted
+  task.work = outcome?.work ?? reportedWork(outcome?.output, outcome?.metrics)
   task.endedAt = isFinalState(state) ? record.at : undefined
 }
 
+/** What was asked waits for an answer in these, or for that to arrive. */
+const ASKING: ReadonlySet<string> = new Set(['running.needsInput', 'running.answering', 'running.asking'])
+
 /** What its agent asks; one that is past its deadline still waits for the answer. */
 function asksIn(task: TaskFacts, state: string, data: JsonObject): string | undefined {
-  if (state === 'running.needsInput') return textOf(data['note'])?.replace(/^it asks: /, '')
+  if (ASKING.has(state)) return textOf(data['note'])?.replace(/^it asks: /, '')
   return state === 'escalated.overdue' ? task.asks : undefined
 }
 
@@ -119,7 +159,7 @@ function foldAttempt(task: TaskFacts, record: JournalRecord, state: string, data
   if (facts === undefined || attempt !== task.attempt) {
     task.attempt = attempt
     task.url = undefined
-    facts = { attempt, startedAt: record.at, state, url: undefined, endedAt: undefined, failure: undefined }
+    facts = newAttempt(attempt, state, record.at)
     task.attempts.push(facts)
   }
   facts.state = state
@@ -138,12 +178,22 @@ function foldAttempt(task: TaskFacts, record: JournalRecord, state: string, data
 export function foldProgress(task: TaskFacts | undefined, record: JournalRecord, data: JsonObject): void {
   if (task === undefined) return
   const lateEnd = data['lateEnd'] as LateEnd | undefined
-  if (lateEnd !== undefined) task.late = [...(task.late ?? []), lateFacts(record, lateEnd)]
+  if (lateEnd !== undefined) {
+    task.late = [...(task.late ?? []), lateFacts(record, lateEnd)]
+    foldLateUse(task, record, lateEnd)
+  }
   if (data['waitingFor'] !== undefined) task.waitingFor = data['waitingFor'] as unknown as WaitingFor
   if (typeof data['note'] === 'string') task.note = data['note']
   if (typeof data['until'] === 'string') task.until = data['until']
   const progress = data['progress']
   if (typeof progress === 'number' || typeof progress === 'string') task.progress = progress
+}
+
+function foldLateUse(task: TaskFacts, { attempt }: JournalRecord, { holder, usage }: LateEnd): void {
+  const facts = task.attempts.find((one) => one.attempt === attempt)
+  if (facts === undefined || usage === undefined) return
+  if (holder.includes('#')) facts.beside = addedUse(facts.beside, usage)
+  else facts.usage = usage
 }
 
 function lateFacts(record: JournalRecord, end: LateEnd): Omit<LateView, 'commands'> {

@@ -1,9 +1,10 @@
+import { addedUse, useOf } from './budget-view.ts'
 import { itemId } from './domain/ids.ts'
 import type { WaitingFor } from './domain/limiter.ts'
 import type { AttemptView, LateView, TaskView } from './domain/views.ts'
 import type { TaskSpec } from './domain/workflow.ts'
-import { legalTaskCommands, takesLateResult } from './machines/commands.ts'
-import { isFinalState } from './machines/public-state.ts'
+import { legalTaskCommands, takesLateResult, takesReruns } from './machines/commands.ts'
+import { isFinalState, mainState } from './machines/public-state.ts'
 import type { RunFacts } from './registry.ts'
 import type { AttemptFacts, TaskFacts } from './task-facts.ts'
 import { awaitedIn, whyOpen } from './why-open.ts'
@@ -19,15 +20,17 @@ export interface LiveKnowledge {
 export function unstartedView(spec: TaskSpec, facts: RunFacts): TaskView {
   const needs = spec.needs.filter((need) => !isSettled(need, facts))
   const over = isFinalState(facts.status)
+  const before = facts.before.get(spec.id)
   return {
     task: spec.id,
     ...(spec.role === undefined ? {} : { role: spec.role }),
     ...(spec.forEach !== undefined && !spec.id.endsWith(']') ? { forEach: true } : {}),
     state: 'waiting',
-    // It has waited since there is a run.
-    ...(over ? {} : { since: facts.startedAt, awaits: 'needs' }),
-    attempt: 0,
-    attempts: [],
+    // It has waited since there is a run, or since it was to be repeated.
+    ...(over ? {} : { since: before?.since ?? facts.startedAt, awaits: 'needs' }),
+    attempt: before?.attempt ?? 0,
+    attempts: before?.attempts.map(attemptView) ?? [],
+    ...useOf(before?.attempts ?? [], facts),
     pullRequests: [],
     needs,
     why: over
@@ -56,6 +59,7 @@ export function taskView(
   spec: TaskSpec | undefined,
   facts: RunFacts,
   live: LiveKnowledge | undefined,
+  held?: ReadonlySet<string>,
 ): TaskView {
   const isOpen = !isFinalState(task.state) && !isFinalState(facts.status)
   const waitingFor = task.state === 'pending' ? waitingForOf(task, live) : undefined
@@ -75,18 +79,29 @@ export function taskView(
     ...(waitingFor === undefined ? {} : { waitingFor }),
     ...(task.failure === undefined ? {} : { failure: task.failure }),
     ...(task.asks === undefined ? {} : { asks: task.asks }),
-    ...(task.late === undefined ? {} : { late: task.late.map((late) => lateView(late, task.state, facts)) }),
+    ...(task.paused === undefined ? {} : { paused: task.paused }),
+    ...(task.steers === undefined ? {} : { steers: task.steers }),
+    ...(task.late === undefined ? {} : { late: task.late.map((late) => lateView(late, task, facts)) }),
     ...(task.adopted === undefined ? {} : { adopted: task.adopted }),
+    ...useOf(task.attempts, facts),
     ...(task.progress === undefined ? {} : { progress: task.progress }),
     ...(why === undefined ? {} : { why }),
-    commands: isFinalState(facts.status) ? [] : legalTaskCommands(task.state),
+    commands: commandsOf(task, facts, held),
   }
+}
+
+/** What has settled is repeated unless something holds it back; the manager never is. */
+function commandsOf(facts: TaskFacts, { status }: RunFacts, held?: ReadonlySet<string>): readonly string[] {
+  const { task, state } = facts
+  if (!isFinalState(state)) return isFinalState(status) ? [] : legalTaskCommands(state, facts)
+  const mayRerun = takesReruns(status) && held !== undefined && !held.has(task.replace(/\[\d+\]$/, ''))
+  return mayRerun ? ['rerun'] : []
 }
 
 /** What ends its state, when, and whether it still gets on. */
 function openPart(task: TaskFacts, waitingFor: WaitingFor | undefined, live: LiveKnowledge | undefined) {
   const until = waitingFor?.until === undefined ? task.until : new Date(waitingFor.until).toISOString()
-  const sign = task.state === 'pending' ? undefined : live?.lastSign(task.task, task.attempt)
+  const sign = mainState(task.state) === 'pending' ? undefined : live?.lastSign(task.task, task.attempt)
   return {
     awaits: awaitedIn(task.state, waitingFor),
     ...(until === undefined ? {} : { until }),
@@ -102,7 +117,8 @@ function waitingForOf(task: TaskFacts, live: LiveKnowledge | undefined): Waiting
   return { ...waiting, detail: task.reason }
 }
 
-function attemptView({ attempt, state, startedAt, url, endedAt, failure }: AttemptFacts): AttemptView {
+function attemptView(facts: AttemptFacts): AttemptView {
+  const { attempt, state, startedAt, url, endedAt, failure, usage, beside } = facts
   return {
     attempt,
     state,
@@ -110,12 +126,14 @@ function attemptView({ attempt, state, startedAt, url, endedAt, failure }: Attem
     ...(url === undefined ? {} : { url }),
     ...(endedAt === undefined ? {} : { endedAt }),
     ...(failure === undefined ? {} : { failure }),
+    ...(beside === undefined ? usage : addedUse(usage, beside)),
   }
 }
 
-/** It may be adopted wherever the task may be completed by a person. */
-function lateView(late: Omit<LateView, 'commands'>, state: string, facts: RunFacts): LateView {
-  const mayAdopt = late.usable && takesLateResult(state) && !isFinalState(facts.status)
+/** It may be adopted wherever the task may be completed by a person, unless the task was begun anew since. */
+function lateView(late: Omit<LateView, 'commands'>, { state, generation }: TaskFacts, facts: RunFacts): LateView {
+  const isOfNow = late.attempt > generation
+  const mayAdopt = late.usable && isOfNow && takesLateResult(state) && !isFinalState(facts.status)
   return { ...late, commands: mayAdopt ? ['adopt'] : [] }
 }
 

@@ -11,6 +11,10 @@ export function whyOpen(task: TaskFacts, waitingFor: WaitingFor | undefined, fac
       if (waitingFor === undefined) return facts.reason ?? task.reason ?? 'waits for a slot'
       if (waitingFor.kind === 'closed' && task.reason !== undefined) return `its creation was put back: ${task.reason}`
       return whyWaiting(waitingFor, facts.run)
+    case 'pending.approval':
+      return 'a person must approve that it starts'
+    case 'pending.paused':
+      return 'a person paused it'
     case 'creating':
       return 'its agent is being created'
     case 'creating.reconciling':
@@ -19,15 +23,23 @@ export function whyOpen(task: TaskFacts, waitingFor: WaitingFor | undefined, fac
     case 'running.deciding':
       return task.note ?? `its agent works${at}`
     case 'running.needsInput':
-      return `its agent is paused and waits for input${at}`
+      return `its agent is paused and waits for input${at}${task.reason === undefined ? '' : `. ${task.reason}`}`
+    case 'running.answering':
+      return 'its agent is being answered'
+    case 'running.steering':
+      return 'its agent is being told what a person said'
     case 'running.stopping':
       return `past its deadline, its agent is being stopped${at}`
     case 'running.idle':
-      return 'waits for news'
+      return whyIdle(facts)
+    case 'running.asking':
+      return 'it asks a person'
     case 'running.prompting':
       return 'is being told what settled'
     case 'reporting':
       return 'its agent has ended, its report is being read'
+    case 'reporting.repairing':
+      return 'its report does not fit and is being asked for once more'
     case 'recovering':
       return withFailure('its failure is being looked into', task)
     case 'retrying':
@@ -37,6 +49,12 @@ export function whyOpen(task: TaskFacts, waitingFor: WaitingFor | undefined, fac
     default:
       return task.reason ?? task.failure?.message
   }
+}
+
+/** A manager that has decided something plans. */
+function whyIdle({ plan, status, reason }: RunFacts): string {
+  if (plan.decisions.length === 0) return 'waits for news'
+  return status === 'paused' ? (reason ?? 'the run is paused') : 'waits until all tasks have settled'
 }
 
 function withFailure(words: string, { failure }: TaskFacts): string {
@@ -73,10 +91,14 @@ const AWAITED: Readonly<Record<string, Awaited>> = {
   running: 'agent',
   'running.deciding': 'agent',
   'running.needsInput': 'person',
+  'pending.approval': 'person',
+  'pending.paused': 'person',
   'running.idle': 'news',
+  'running.asking': 'person',
   retrying: 'time',
   escalated: 'person',
   'escalated.overdue': 'person',
+  'escalated.undecided': 'person',
   'escalated.doubtful': 'person',
 }
 

@@ -1,12 +1,21 @@
-import type { Workflow } from './domain/workflow.ts'
+import { UsageError } from './domain/errors.ts'
+import type { ManagerSpec, Workflow } from './domain/workflow.ts'
+import { usageRefusal } from './workflow/check-usage.ts'
 
-/** The workflow with every agent at another backend (`--backend`). */
-export function withBackend(workflow: Workflow, backend: string | undefined): Workflow {
+/** The workflow with every agent at another backend (`--backend`). Throws UsageError when its budget needs what those do not report. */
+export function withBackend(given: Workflow, backend: string | undefined): Workflow {
+  const workflow = movedTo(given, backend)
+  const refusal = usageRefusal(workflow)
+  if (refusal !== undefined) throw new UsageError(`${refusal}.`)
+  return workflow
+}
+
+function movedTo(workflow: Workflow, backend: string | undefined): Workflow {
   if (backend === undefined) return workflow
   return {
     ...workflow,
     tasks: workflow.tasks.map((task) => (task.backend === backend ? task : { ...task, backend })),
-    ...(workflow.manager === undefined ? {} : { manager: { ...workflow.manager, backend } }),
+    ...(workflow.manager === undefined ? {} : { manager: managerAt(workflow.manager, backend) }),
   }
 }
 
@@ -14,5 +23,12 @@ export function withBackend(workflow: Workflow, backend: string | undefined): Wo
 export function backendsOf(workflow: Workflow): Set<string> {
   const ids = new Set(workflow.tasks.map((task) => task.backend))
   if (workflow.manager !== undefined) ids.add(workflow.manager.backend)
+  if (workflow.manager?.planning !== undefined) ids.add(workflow.manager.planning.defaults.backend)
   return ids
+}
+
+function managerAt(manager: ManagerSpec, backend: string): ManagerSpec {
+  const { planning } = manager
+  if (planning === undefined) return { ...manager, backend }
+  return { ...manager, backend, planning: { ...planning, defaults: { ...planning.defaults, backend } } }
 }

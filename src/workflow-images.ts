@@ -48,6 +48,6 @@ function throwTroubles({ file, text }: WorkflowText, troubles: ReadonlyMap<strin
   // It was checked: this is what it is.
   const { defaults, tasks } = value as WorkflowDefinition
   note(['defaults'], defaults?.images)
-  for (const [id, task] of Object.entries(tasks)) note(['tasks', id], task.images)
+  for (const [id, task] of Object.entries(tasks ?? {})) note(['tasks', id], task.images)
   problems.throwIfAny()
 }

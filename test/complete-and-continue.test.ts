@@ -42,7 +42,7 @@ describe('what a person says is checked before it is recorded', () => {
 
   it('refuses to go on with a used-up budget unless it is raised', async () => {
     const run = await quiet({ a: { prompt: 'a' }, b: { needs: ['a'], prompt: 'b' } }, { budget: { agentRuns: 1 } })
-    await expect(orchestrator.command(run, { type: 'continue' })).rejects.toThrow(/used up: raise it/)
+    await expect(orchestrator.command(run, { type: 'continue' })).rejects.toThrow(/used up; raise it/)
     expect(orchestrator.view(run).status).toBe('paused')
     await orchestrator.command(run, { type: 'continue', budget: { agentRuns: 1 } })
     await clock.runUntil(orchestrator.settled(run))

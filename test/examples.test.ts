@@ -4,10 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { serve } from '../src/server.ts'
 import { parseInputs } from '../src/workflow/inputs.ts'
 import { loadWorkflow } from '../src/workflow/load.ts'
-import { inWorld } from './simulation/world.ts'
+import { workflowSchema } from '../src/workflow/schema.ts'
+import { readSource } from '../src/workflow/source.ts'
+import { inWorld, type World } from './simulation/world.ts'
 import { FakeOrchestrator, runView, taskView } from './support/fake-orchestrator.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -15,10 +18,44 @@ const EXAMPLES = join(ROOT, 'examples')
 /** What the examples that need inputs are given. */
 const INPUTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'feature-development.yaml': { feature_request: 'Add login' },
+  'every-key.yaml': { feature: 'Gift cards' },
 }
 
-/** Agents and their attempts by example; the manager last. */
+/** What a person says while they run. */
+const PEOPLE: Readonly<Record<string, (world: World, run: string) => Promise<void>>> = {
+  'approval.yaml': async (world, run) => {
+    expect((await world.settled(run))?.exitCode).toBe(3)
+    await world.orchestrator.commandTask(run, 'migrate', { type: 'approve' })
+  },
+  'every-key.yaml': async (world, run) => {
+    expect((await world.settled(run))?.exitCode).toBe(3)
+    await world.orchestrator.commandTask(run, 'plan', { type: 'approve' })
+  },
+  'budget.yaml': async (world, run) => {
+    const outcome = await world.settled(run)
+    expect([outcome?.status, outcome?.exitCode]).toEqual(['paused', 3])
+    expect(world.orchestrator.view(run).tasks.map(({ state }) => state)).toEqual([
+      ...['completed', 'completed', 'completed', 'pending', 'waiting'],
+    ])
+    await world.orchestrator.command(run, { type: 'continue', budget: { agentRuns: 2 } })
+  },
+}
+
+/** Agents and their attempts by example, with their last state where that is not completed; the manager last. */
 const AGENTS: Readonly<Record<string, readonly string[]>> = {
+  'approval.yaml': ['plan 1', 'migrate 1', 'check 1'],
+  'budget.yaml': ['survey 1', 'search 1', 'cart 1', 'history 1', 'report 1'],
+  'conditions.yaml': [
+    ...['test 1', 'lint 1 failed', 'screenshots 1 skipped', 'compare 1 skipped', 'release 1', 'tell 1'],
+    ...['announce 1 skipped', 'tidy 1'],
+  ],
+  'every-key.yaml': ['plan 1', 'build[0] 2', 'build[1] 2', 'review 1', 'tidy 1', 'manager 1'],
+  'for-each.yaml': [
+    ...['services 1', 'routes[0] 1', 'routes[1] 1'],
+    ...[0, 1, 2, 3, 4, 5].map((index) => `check[${index}] 1`),
+    ...[0, 1, 2, 3, 4, 5].map((index) => `note[${index}] 1`),
+    'summary 1',
+  ],
   'feature-development.yaml': [
     ...['research 1', 'spec 1', 'plan 1', 'execute[0] 1', 'execute[1] 1', 'execute[2] 1', 'execute[3] 1', 'review 1'],
     'manager 1',
@@ -28,19 +65,52 @@ const AGENTS: Readonly<Record<string, readonly string[]>> = {
   'sequential.yaml': ['research 1', 'write 1', 'review 1'],
 }
 
+/** What people are told besides. */
+const ALERTS: Readonly<Record<string, readonly string[]>> = {
+  'approval.yaml': ['approval migrate'],
+  'every-key.yaml': ['approval plan'],
+}
+
 describe('the examples', () => {
   it.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml')))('%s runs to completion', async (name) => {
     const workflow = loadWorkflow({ file: name, text: readFileSync(join(EXAMPLES, name), 'utf8') })
     await inWorld({}, async (world) => {
       const run = await world.orchestrator.start(workflow, parseInputs(workflow, INPUTS[name] ?? {}), {})
+      await PEOPLE[name]?.(world, run)
       expect(await world.settled(run)).toEqual({ run, status: 'completed', exitCode: 0 })
       const { tasks, manager, alerts } = world.orchestrator.view(run)
       const agents = manager === undefined ? tasks : [...tasks, manager]
-      expect(agents.map(({ task, attempt }) => `${task} ${attempt}`)).toEqual(AGENTS[name])
-      expect(agents.map(({ state }) => state)).toEqual(agents.map(() => 'completed'))
-      expect(alerts).toEqual([])
+      const ends = agents.map(({ task, attempt, state }) => [task, attempt, ...(state === 'completed' ? [] : [state])])
+      expect(ends.map((words) => words.join(' '))).toEqual(AGENTS[name])
+      expect(alerts.map(({ code, task }) => `${code} ${task}`)).toEqual(ALERTS[name] ?? [])
     })
   })
+
+  it('every-key.yaml leaves no key of the schema out', () => {
+    const { value } = readSource({
+      file: 'every-key.yaml',
+      text: readFileSync(join(EXAMPLES, 'every-key.yaml'), 'utf8'),
+    })
+    expect(unusedKeys(workflowSchema, [value])).toEqual([])
+    expect(unusedKeys(workflowSchema, [{ name: 'x', tasks: { a: { prompt: 'x' } } }]).slice(0, 2)).toEqual([
+      '$schema',
+      'description',
+    ])
+  })
+
+  it('objective.ts plans, asks, and ends what it was asked for', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'troupe-example-'))
+    try {
+      const { code, stdout, stderr } = await runProgram('objective.ts', dataDir)
+      expect([code, stderr]).toEqual([0, ''])
+      const lines = stdout.trimEnd().split('\n')
+      expect(lines.slice(0, 3)).toEqual(['research: completed', 'spec: completed', 'plan: completed'])
+      expect(lines.filter((line) => /^execute\[\d\]: completed$/.test(line)).length).toBeGreaterThan(0)
+      expect(lines.slice(-2)).toEqual(['review: completed', expect.stringMatching(/^run_\w+ completed$/)])
+    } finally {
+      await rm(dataDir, { recursive: true, force: true })
+    }
+  }, 120_000)
 
   it('typed-workflow.ts runs as a program, prints each transition and the results', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'troupe-example-'))
@@ -114,6 +184,23 @@ describe('the examples', () => {
     }
   })
 })
+
+/** Keys of a schema that none of these values has, by path; each value lies where the schema is used. */
+function unusedKeys(schema: unknown, values: readonly unknown[], path = ''): readonly string[] {
+  const at = values.filter((value) => typeof value === 'object' && value !== null)
+  if (schema instanceof z.ZodOptional) return unusedKeys(schema.unwrap(), values, path)
+  if (schema instanceof z.ZodArray) return unusedKeys(schema.element, at.flatMap(Object.values), `${path}[]`)
+  if (schema instanceof z.ZodRecord) return unusedKeys(schema.valueType, at.flatMap(Object.values), `${path}.*`)
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => unusedKeys(option, values, path))
+  if (!(schema instanceof z.ZodObject)) return []
+  return Object.entries(schema.shape).flatMap(([key, inner]) => {
+    const name = path === '' ? key : `${path}.${key}`
+    const found = at.flatMap((value) =>
+      Object.hasOwn(value as object, key) ? [(value as Record<string, unknown>)[key]] : [],
+    )
+    return found.length === 0 ? [name] : unusedKeys(inner, found, name)
+  })
+}
 
 /** Runs a program of the examples from its source; tsconfig.json says that `troupe` is this package's own source. */
 function runProgram(name: string, ...args: readonly string[]) {

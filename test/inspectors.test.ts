@@ -34,15 +34,15 @@ describe('an inspector', () => {
       const run = await world.start(workflow)
       await world.settled(run)
       expect(lines('one')).toEqual([
-        'one began {"live":"pending"}',
+        'one began {"live":{"pending":"waiting"}}',
         'one <- supervisor xstate.init',
-        'one is {"live":"pending"} by xstate.init',
+        'one is {"live":{"pending":"waiting"}} by xstate.init',
         'one <-  xstate.done.actor.slots',
         'one is {"live":{"creating":"calling"}} by xstate.done.actor.slots',
         'one <-  xstate.done.actor.create',
         'one is {"live":{"running":"watching"}} by xstate.done.actor.create',
         'one <-  xstate.done.actor.watch',
-        'one is {"live":"reporting"} by xstate.done.actor.watch',
+        'one is {"live":{"reporting":"reading"}} by xstate.done.actor.watch',
         'one <-  xstate.done.actor.report',
         'one is "completed" by xstate.done.actor.report',
       ])

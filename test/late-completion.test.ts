@@ -27,6 +27,27 @@ async function retriedTooSoon(world: World, simulate: object = {}, more: object 
 }
 
 describe('an attempt that completes after it was given up', () => {
+  it('at its deadline is told once, also when its task is cancelled before the next attempt', async () => {
+    await inWorld({}, async (world) => {
+      const retry = { attempts: 2, delay: '10m', onTimeout: true }
+      const tasks = { slow: { prompt: 'Take your time', retry, simulate: { duration: '90s', result: 'Late.' } } }
+      const run = await world.start(
+        defineWorkflow({ name: 'given up', defaults: { repository: 'acme/shop', timeout: '1m' }, tasks }),
+      )
+      await world.until(isLateEnd)
+      // What was read of its agent run is too old by then, and how it stands cannot be read again.
+      await world.clock.advance(60_000)
+      world.standIn.setFaults({ error: 1 })
+      await world.orchestrator.command(run, { type: 'cancel' })
+      await world.until(arrives('cancelled'))
+      world.standIn.setFaults({ error: 0 })
+      await world.clock.advance(300_000)
+      const stored = await world.stored(run)
+      expect(stored.filter(isLateEnd).map(({ attempt }) => attempt)).toEqual([1])
+      expect(stored.filter(({ data }) => data?.['gaveUp'] !== undefined).map(({ to }) => to)).toEqual(['retrying'])
+    })
+  })
+
   it('is recorded with what it returned, offered, and taken by nobody (I8)', async () => {
     await inWorld({}, async (world) => {
       const run = await retriedTooSoon(world, { pullRequests: 1 })
@@ -209,7 +230,7 @@ describe('an attempt whose late end is of no use', () => {
       const [late] = taskOf(world, run).late ?? []
       expect([late?.usable, late?.reason, late?.commands]).toEqual([false, expect.stringMatching(reason), []])
       await expect(world.orchestrator.commandTask(run, 'slow', { type: 'adopt', attempt: 1 })).rejects.toThrow(
-        `${run} slow is running and cannot take 'adopt of attempt 1'. It takes: retry, complete, skip, fail, wait.`,
+        `${run} slow is running and cannot take 'adopt of attempt 1'. It takes: retry, complete, skip, fail, wait, steer, pause, cancel.`,
       )
     })
   })
@@ -219,7 +240,7 @@ describe('an adoption that is refused', () => {
   it('names what is legal, the late result that there is too', async () => {
     await inWorld({}, async (world) => {
       const run = await retriedTooSoon(world)
-      const takes = 'It takes: retry, complete, skip, fail, wait, adopt of attempt 1.'
+      const takes = 'It takes: retry, complete, skip, fail, wait, steer, pause, cancel, adopt of attempt 1.'
       const tell = (command: object) => world.orchestrator.commandTask(run, 'slow', { type: 'adopt', ...command })
       await expect(tell({ attempt: 2 })).rejects.toThrow(`cannot take 'adopt of attempt 2'. ${takes}`)
       await expect(tell({})).rejects.toThrow(`is running and cannot take 'adopt'. ${takes}`)

@@ -98,6 +98,7 @@ describe('the facts of a run', () => {
           url: REF.url,
           endedAt: at(9),
           failure: { kind: 'agent-failed', message: 'It broke' },
+          begun: at(6),
         },
         { attempt: 2, state: 'pending', startedAt: at(11), url: undefined, endedAt: undefined, failure: undefined },
       ],
@@ -110,6 +111,8 @@ describe('the facts of a run', () => {
       note: undefined,
       until: undefined,
       progress: undefined,
+      counted: 1,
+      generation: 0,
     })
   })
 
@@ -155,7 +158,7 @@ describe('the facts of a run', () => {
         data: { note: 'x' },
       },
     )
-    expect({ ...after, seq: 0 }).toEqual({ ...before, seq: 0 })
+    expect({ ...after, seq: 0, at: '' }).toEqual({ ...before, seq: 0, at: '' })
   })
 
   it('are a row of a list', () => {

@@ -81,6 +81,7 @@ describe('the view of a run', () => {
         { ...unstarted, task: 'execute', role: 'Executor', forEach: true, needs: ['plan'], why: 'waits for plan' },
         { ...unstarted, task: 'review', needs: ['plan', 'execute'], why: 'waits for plan, execute' },
       ],
+      budget: { agentRuns: { used: 0 }, duration: { used: 1_000, since: at(2) } },
       counts: { waiting: 3 },
       alerts: [],
       commands: ['pause', 'cancel'],
@@ -123,7 +124,7 @@ describe('the view of a run', () => {
       pullRequests,
       startedAt: at(3),
       endedAt: at(5),
-      commands: [],
+      commands: ['rerun'],
     })
   })
 
@@ -224,6 +225,17 @@ describe('why a task is where it is', () => {
   })
 
   it('says what a person may do, which is what its state takes', () => {
-    expect(begun().task('plan', 'escalated').seen('plan')?.commands).toEqual(['retry', 'complete', 'skip', 'fail'])
+    const commands = (data: JsonObject) => begun().task('plan', 'running', data).seen('plan')?.commands
+    expect(begun().task('plan', 'escalated').seen('plan')?.commands).toEqual([
+      'retry',
+      'complete',
+      'skip',
+      'fail',
+      'cancel',
+    ])
+    expect(commands({})?.slice(-3)).toEqual(['steer', 'pause', 'cancel'])
+    expect(commands({ paused: true })?.slice(-3)).toEqual(['steer', 'continue', 'cancel'])
+    const steers = Array.from({ length: 5 }, () => ({ text: 'x', state: 'queued' }))
+    expect(commands({ steers })?.slice(-2)).toEqual(['pause', 'cancel'])
   })
 })

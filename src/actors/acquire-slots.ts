@@ -30,10 +30,11 @@ export const acquireSlots =
     try {
       for (;;) {
         await limiter.acquire(request, signal, onWait)
-        const over = run.reserveBudget(input.task, input.attempt)
-        if (over === undefined) return { at: clock.now() }
+        const reserved = run.reserveBudget(input.task, input.attempt)
+        if (reserved === undefined) return { at: clock.now() }
+        if (typeof reserved !== 'string') return { at: clock.now(), reserved }
         limiter.release(request.holder)
-        if (!run.pauseForBudget(over)) throw overBudget(over)
+        if (!run.pauseForBudget(reserved)) throw overBudget(reserved)
       }
     } finally {
       if (timer !== undefined) clock.clearTimeout(timer)

@@ -1,4 +1,5 @@
 import type { AgentRunRef, AgentRunState } from '../domain/backend.ts'
+import { cleanUsage } from '../domain/budget.ts'
 import { type AttemptKey, formatKey, MANAGER } from '../domain/ids.ts'
 import type { LateEnd } from '../domain/late-end.ts'
 import { failureOf } from '../machines/effects.ts'
@@ -28,7 +29,9 @@ export const readLateEnd =
       return { holder, status: 'none was ever created', usable: false, reason: 'There was no agent run' }
     }
     const url = state.url ?? ref.url
-    const end = { holder, status: state.rawStatus ?? state.status, ...(url === undefined ? {} : { url }) }
+    const usage = cleanUsage(state.usage)
+    const paid = usage === undefined ? {} : { usage }
+    const end = { holder, status: state.rawStatus ?? state.status, ...(url === undefined ? {} : { url }), ...paid }
     const { pullRequests } = state
     const opened = pullRequests.length === 0 ? {} : { pullRequests }
     if (state.status !== 'complete') return { ...end, usable: false, reason: 'It did not complete', ...opened }

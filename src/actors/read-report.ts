@@ -2,6 +2,9 @@ import type { AgentRunState, Failure } from '../domain/backend.ts'
 import { sleep } from '../domain/clock.ts'
 import type { Effect } from '../domain/effect.ts'
 import { BackendError, DataFolderError } from '../domain/errors.ts'
+import type { JsonObject } from '../domain/json.ts'
+import type { Report } from '../domain/report.ts'
+import { reportedWork } from '../domain/reported-work.ts'
 import type { ReportInput, ReportOutput } from '../machines/effects.ts'
 import { branchOf } from './branch-of.ts'
 import { parseReport } from './parse-report.ts'
@@ -9,13 +12,13 @@ import type { RunContext } from './run-context.ts'
 
 /** Results up to this many characters travel in the record; larger ones lie in a file, the record holds their beginning. */
 const INLINE = 16_384
+const METRICS = 4_096
 
 /** Reads what an ended agent run returned and checks it. Rejects with kind `reported` or `invalid-report`. */
 export const readReport =
   (run: RunContext): Effect<ReportInput, ReportOutput> =>
   async (input, { signal }) => {
-    const state = await readUntilAnswered(run, input, signal)
-    const { report, text } = parseReport(state.result ?? '')
+    const { state, report, text } = await readTurn(run, input, signal)
     if (report?.status === 'failed') {
       const said = brief(report.result) || brief(text)
       throw failure('reported', `The agent reported that it failed: ${said}`, state)
@@ -28,15 +31,23 @@ export const readReport =
       ...(report === undefined ? {} : { output: report.result }),
     }
     const rest = {
-      ...(report?.metrics === undefined ? {} : { metrics: report.metrics }),
+      ...metricsOf(report),
       pullRequests: state.pullRequests,
       ...(state.url === undefined ? {} : { url: state.url }),
     }
     const whole = JSON.stringify(body)
     if (whole.length <= INLINE) return { ...body, ...rest }
     const file = await keepPatiently(run, input, whole, signal)
-    return { result: body.result.slice(0, INLINE / 2), file, ...rest }
+    const work = reportedWork(report?.result, report?.metrics)
+    return { result: body.result.slice(0, INLINE / 2), file, ...rest, ...(work === undefined ? {} : { work }) }
   }
+
+/** They lie in the record: of too many the numbers alone are kept, bounded. */
+function metricsOf(report: Report | undefined): { readonly metrics?: JsonObject } {
+  if (report?.metrics === undefined) return {}
+  if (JSON.stringify(report.metrics).length <= METRICS) return { metrics: report.metrics }
+  return { metrics: { ...reportedWork(null, report.metrics)?.metrics } }
+}
 
 function failure(kind: Failure['kind'], message: string, { pullRequests }: AgentRunState): Failure {
   return { kind, message, retryable: true, certain: true, ...branchOf(pullRequests) }
@@ -45,6 +56,22 @@ function failure(kind: Failure['kind'], message: string, { pullRequests }: Agent
 function brief(value: unknown): string {
   const text = typeof value === 'string' ? value : value === null || value === undefined ? '' : JSON.stringify(value)
   return text.slice(0, 500)
+}
+
+/** What an answer that is out of date may still show, ms. */
+const STALEST_MS = 60_000
+const STALE_TURN_MS = 2_000
+
+/** Reads what the turn returned. A report of another turn is out of date: it is read again. */
+export async function readTurn(run: RunContext, input: ReportInput, signal: AbortSignal) {
+  const until = run.clock.now() + STALEST_MS
+  for (;;) {
+    const state = await readUntilAnswered(run, input, signal)
+    const { report, text } = parseReport(state.result ?? '')
+    const isOther = input.turn > 1 && report?.turn !== undefined && report.turn !== input.turn
+    if (!isOther || input.doubtful || run.clock.now() >= until) return { state, report, text }
+    await sleep(run.clock, STALE_TURN_MS, signal)
+  }
 }
 
 /**

@@ -1,8 +1,24 @@
 import type { AgentOrder, AgentRunRef, Backend, Failure } from '../domain/backend.ts'
+import type { Usage } from '../domain/budget.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Json, JsonObject } from '../domain/json.ts'
 import type { Limiter, SlotRequest } from '../domain/limiter.ts'
-import type { NewsOutput, PromptInput } from '../machines/effects.ts'
+import type { DecisionOutput, NewsOutput, PromptInput } from '../machines/effects.ts'
+
+/** What an attempt is told beside its task's prompt, or instead of it. */
+export interface OrderExtras {
+  readonly failure?: Failure
+  /** A person's replacement of the prompt. */
+  readonly prompt?: string
+  /** What people said before there was an agent. */
+  readonly additions?: readonly string[]
+}
+
+/** What there is to tell the manager. */
+export interface News extends NewsOutput {
+  /** Why nothing may be told although there is something: the run is to be paused, so that a person raises its budget. */
+  readonly held?: string
+}
 
 /** What the effects of one run are given; the composition root makes it. */
 export interface RunContext {
@@ -16,8 +32,11 @@ export interface RunContext {
   slots(task: string, attempt: number): SlotRequest
   /** How long a create of unknown outcome may still appear at its backend, ms. */
   graceMs(task: string): number
-  /** Reserves one agent run of the budget for the attempt; why there is none left, or undefined when it is reserved. */
-  reserveBudget(task: string, attempt: number): string | undefined
+  /**
+   * Reserves one agent run of the budget for the attempt, and what it is thought to use: that where it is known. A text when there is
+   * no room: why.
+   */
+  reserveBudget(task: string, attempt: number): string | Usage | undefined
   /** The budget is used up: the run is paused and a person is asked. False when the run is ending and cannot be paused. */
   pauseForBudget(reason: string): boolean
   /** Since when an attempt may have been created although no record says so; undefined: it certainly was not. */
@@ -27,11 +46,14 @@ export interface RunContext {
   /** The account refused for good (401, 402, 403): it is closed, its runs pause. */
   blockAccount(task: string, failure: Failure): void
   /** What is asked of the backend; the prompt is rendered from the settled tasks, so it is the same after a restart. */
-  order(task: string, attempt: number, extras: { failure?: Failure; prompt?: string }): Promise<AgentOrder>
-  /** The text of a manager's turn after the first. */
-  managerTurn(input: PromptInput): Promise<string>
+  order(task: string, attempt: number, extras: OrderExtras): Promise<AgentOrder>
+  /** What a manager decided, checked against the run as it stands. `lastRound`: it must end the plan. */
+  checkDecision(result: Json, lastRound: boolean): DecisionOutput
+  /** The text of a turn after the first; it ends with its mark. */
+  turnText(input: PromptInput): Promise<string>
   /** What settled since the manager was last told. */
-  news(toldUpTo: number): NewsOutput
+  /** `due`: there is something to tell anyway, and it is asked whether that may be told now. */
+  news(toldUpTo: number, due: boolean): News
   /** Resolves when `news` may have changed. */
   newsChanged(signal: AbortSignal): Promise<void>
   readonly reportEveryMs: number

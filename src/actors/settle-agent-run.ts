@@ -1,4 +1,5 @@
-import type { AgentRunRef, Backend } from '../domain/backend.ts'
+import type { AgentRunRef, AgentRunState, Backend } from '../domain/backend.ts'
+import { cleanUsage } from '../domain/budget.ts'
 import type { Effect } from '../domain/effect.ts'
 import { BackendError } from '../domain/errors.ts'
 import type { SettleInput, SettleOutput } from '../machines/effects.ts'
@@ -31,18 +32,25 @@ export const settleAgentRun =
       // Nobody watches what has ended, so one stale 404 must not pass for an end.
       const ended = state !== undefined && !['active', 'paused', 'gone'].includes(state.status)
       return ended
-        ? { note: 'The agent run had already ended', ref, stillRunning: false }
-        : { note: goesOn(backend, ref), ref, stillRunning: true }
+        ? { note: 'The agent run had already ended', ref, stillRunning: false, ...usageOf(state) }
+        : { note: goesOn(backend, ref), ref, stillRunning: true, ...usageOf(state) }
     }
     try {
       await backend.cancel(ref, signal)
-      return { note: `Stopped ${where}`, ref, stillRunning: false }
+      const state = backend.capabilities.usage ? await backend.read(ref, signal).catch(() => undefined) : undefined
+      return { note: `Stopped ${where}`, ref, stillRunning: false, ...usageOf(state) }
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof BackendError)) throw error
       return { note: `Could not stop ${where}: ${error.message}`, ref, stillRunning: true }
     }
   }
+
+/** What it was stopped at is paid for. */
+function usageOf(state: AgentRunState | undefined): { readonly usage?: SettleOutput['usage'] & {} } {
+  const usage = cleanUsage(state?.usage)
+  return usage === undefined ? {} : { usage }
+}
 
 /** Ends with what a person can do about it. */
 function goesOn(backend: Backend, ref: AgentRunRef): string {

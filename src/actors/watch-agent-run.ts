@@ -1,4 +1,5 @@
 import type { AgentRunState, Backend } from '../domain/backend.ts'
+import { cleanUsage } from '../domain/budget.ts'
 import { sleep, type TimerHandle } from '../domain/clock.ts'
 import type { Effect } from '../domain/effect.ts'
 import type { WatchInput, WatchOutput } from '../machines/effects.ts'
@@ -31,7 +32,8 @@ export const watchAgentRun =
     void followAgain(run, backend, input, hints, stop.signal)
     const watched = new WatchedRun(run, backend, input, stop.signal)
     let seenActive = false
-    let completeSince = 0
+    const began = run.clock.now()
+    let completeSince = began
     let again: TimerHandle | undefined
     try {
       for (;;) {
@@ -40,9 +42,13 @@ export const watchAgentRun =
         sign.saw(state)
         if (state.status === 'active') seenActive = true
         if (state.status !== 'complete') completeSince = run.clock.now()
-        const stands = seenActive && run.clock.now() - completeSince >= STALEST_MS
-        const worked = stands ? 'surely' : seenActive
-        if (state.status === 'complete' && !(await turnEnded(backend, run, input, state, worked, stop.signal))) {
+        const hasStood = run.clock.now() - completeSince >= STALEST_MS
+        const worked = hasStood && (seenActive || input.doubtful) ? 'surely' : seenActive
+        // Just after a prompt it may be the pause of before it that is seen.
+        const isStale = state.status === 'paused' && input.turn > 1 && input.expect === 'active' && !seenActive
+        const isOpen =
+          state.status === 'complete' && !(await turnEnded(backend, run, input, state, worked, stop.signal))
+        if (isOpen || (isStale && run.clock.now() - began < STALEST_MS)) {
           again ??= run.clock.setTimeout(() => {
             again = undefined
             hints.give()
@@ -61,8 +67,10 @@ export const watchAgentRun =
 
 function outputOf(state: AgentRunState): WatchOutput {
   const { status: kind, rawStatus, pullRequests } = state
-  if (kind === 'paused') return { kind, rawStatus, ...askedIn(state) }
-  return { kind, rawStatus, ...(kind === 'complete' || kind === 'active' ? {} : branchOf(pullRequests)) }
+  const usage = cleanUsage(state.usage)
+  const seen = { kind, rawStatus, ...(usage === undefined ? {} : { usage }) }
+  if (kind === 'paused') return { ...seen, ...askedIn(state) }
+  return { ...seen, ...(kind === 'complete' || kind === 'active' ? {} : branchOf(pullRequests)) }
 }
 
 /** What a paused agent asks. Its result may still be that of the turn before. */
@@ -87,6 +95,8 @@ async function turnEnded(
 ): Promise<boolean> {
   if (input.turn === 1) return true
   const echoed = parseReport(state.result ?? '').report?.turn
+  // Where nobody knows whether the prompt arrived, what has stood for long is the end, of whichever turn.
+  if (input.doubtful && worked === 'surely') return true
   if (echoed !== undefined) return echoed === input.turn
   if (worked === 'surely') return true
   const key = { run: run.run, task: input.task, attempt: input.attempt }

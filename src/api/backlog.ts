@@ -98,12 +98,14 @@ export class Backlog {
     return formatCursor({ seqs: new Map(seqs), newest: this.#newest })
   }
 
-  /** Runs that have begun since. */
+  /** Runs that have begun since, or that had ended and went on. */
   #addNew(): void {
     const { places } = this.#hub
     for (const run of places.runs()) {
-      const isKnown = this.after.has(run) || this.#without.has(run)
-      if (!isKnown && places.get(run)?.quiet === false) this.after.set(run, 0)
+      const place = places.get(run)
+      if (this.after.has(run) || place?.quiet !== false) continue
+      const from = this.#without.has(run) ? place.reopenedAfter : 0
+      if (from !== undefined) this.after.set(run, from)
     }
   }
 
@@ -118,7 +120,8 @@ export class Backlog {
   }
 
   #isWhole(run: string): boolean {
-    const hasEnded = this.ended.has(run) || this.#hub.places.get(run)?.ended === true
+    const place = this.#hub.places.get(run)
+    const hasEnded = place?.reopenedAfter === undefined && (this.ended.has(run) || place?.ended === true)
     return hasEnded && !this.#leftOut.has(run) && !this.#isBehind(run)
   }
 

@@ -7,15 +7,21 @@ import { json } from './schemas/values.ts'
 
 const MAX_PROMPT = 200_000
 const MAX_REASON = 10_000
+/** What is said to an agent, bytes. */
+const MAX_SAID = 8_192
 const MAX_RESULT_BYTES = 4 * 1024 * 1024
-/** What `continue` may raise: numbers of agent runs and turns, ms of duration. */
-export const BUDGETS = ['agentRuns', 'managerTurns', 'duration'] as const
 const MAX_RAISE = 1_000_000_000_000
+const more = z.int().positive().max(MAX_RAISE)
 const MAX_WAIT_MS = 366 * 24 * 60 * 60 * 1000
 
 const result = json.refine((value) => Buffer.byteLength(JSON.stringify(value)) <= MAX_RESULT_BYTES, {
   error: `must be a JSON value of at most ${MAX_RESULT_BYTES} bytes`,
 })
+
+const said = z
+  .string()
+  .min(1)
+  .refine((text) => new TextEncoder().encode(text).length <= MAX_SAID, { error: `must be at most ${MAX_SAID} bytes` })
 
 /** What a person may say to a task, as it arrives: strict, every text bounded. */
 export const taskCommand = z
@@ -41,6 +47,26 @@ export const taskCommand = z
           .exactOptional(),
       })
       .describe('Takes the running agent’s end as if it were in time; or, with an attempt, its late result.'),
+    z.strictObject({ type: z.literal('approve') }).describe('Lets a task start that waits for approval.'),
+    z
+      .strictObject({ type: z.literal('reject'), reason: z.string().max(MAX_REASON).exactOptional() })
+      .describe('Ends a task that waits for approval, as its `onFailure` says.'),
+    z
+      .strictObject({ type: z.literal('answer'), text: said })
+      .describe('Answers what its paused agent, or the manager, asks.'),
+    z
+      .strictObject({ type: z.literal('steer'), text: said })
+      .describe('Tells its agent something, once that is idle. At most 5 wait; none is sent twice.'),
+    z
+      .strictObject({ type: z.literal('pause') })
+      .describe('Starts nothing new for the task until `continue`; an attempt under way ends.'),
+    z.strictObject({ type: z.literal('continue') }).describe('Ends a pause of the task.'),
+    z
+      .strictObject({ type: z.literal('cancel') })
+      .describe('Ends the task; its agent is stopped where that is possible.'),
+    z
+      .strictObject({ type: z.literal('rerun') })
+      .describe('Carries a settled task out once more, with all that depends on it; a run that has ended goes on.'),
   ])
   .describe('What a person may say to a task.') satisfies z.ZodType<TaskCommand>
 components.add(taskCommand, { id: 'TaskCommand' })
@@ -56,8 +82,14 @@ export const runCommand = z
       .strictObject({
         type: z.literal('continue'),
         budget: z
-          .partialRecord(z.enum(BUDGETS), z.int().positive().max(MAX_RAISE))
-          .describe('Raises what is used up: agent runs, turns, ms of duration.')
+          .strictObject({
+            agentRuns: more.exactOptional(),
+            managerTurns: more.exactOptional(),
+            duration: more.describe('Milliseconds.').exactOptional(),
+            cost: z.number().positive().max(MAX_RAISE).describe('US dollars.').exactOptional(),
+            tokens: more.exactOptional(),
+          })
+          .describe('Raises what is used up, by so much.')
           .exactOptional(),
       })
       .describe('Ends a pause.'),

@@ -6,6 +6,7 @@ import { NotFoundError } from '../domain/errors.ts'
 import type { DataFolderReader, Orchestrator } from '../domain/orchestration.ts'
 import { troupeVersion } from '../version.ts'
 import { OWNER } from './access.ts'
+import { admitReruns } from './admit-reruns.ts'
 import { errorBody, httpStatusOf, stopping } from './errors.ts'
 import { refuseUpgrade } from './refuse-upgrade.ts'
 import { type ApiEnv, createRoutes } from './routes.ts'
@@ -75,7 +76,11 @@ export function createControlServer(): ControlServer {
   return {
     server,
     admission,
-    attach: (orchestrator, reader) => attach({ orchestrator, views: createRunViews(orchestrator, reader) }),
+    attach: (orchestrator, reader) =>
+      attach({
+        orchestrator: admitReruns(orchestrator, admission),
+        views: createRunViews(orchestrator, reader),
+      }),
     refuse,
     farewell() {
       refuse()

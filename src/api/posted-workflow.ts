@@ -72,7 +72,7 @@ function refuseFiles({ value, problems }: ReadWorkflow): void {
     }
   }
   note(['defaults'], defaults?.images)
-  for (const [id, task] of Object.entries(tasks)) note(['tasks', id], task.images)
+  for (const [id, task] of Object.entries(tasks ?? {})) note(['tasks', id], task.images)
   problems.throwIfAny()
 }
 

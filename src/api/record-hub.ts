@@ -173,7 +173,7 @@ export class RecordHub {
     for (const record of records) {
       if (record.seq <= place.announced) continue
       this.#pending.push(record)
-      if (endsRun(record)) place.ended = true
+      if (record.actor.kind === 'supervisor' && record.to !== undefined) this.#noteEnd(place, record)
     }
     place.announced = last
     if (this.#gathering !== undefined || this.#scheduled) return
@@ -183,6 +183,12 @@ export class RecordHub {
       this.#scheduled = false
       if (this.#gathering === undefined) this.flush()
     })
+  }
+
+  /** One that went on after an end is never over for good. */
+  #noteEnd(place: RunPlace, record: RunRecord): void {
+    place.reopenedAfter = this.#served.views.carried(record.run)?.reopenedAfter
+    place.ended = endsRun(record) && place.reopenedAfter === undefined
   }
 
   /** Nothing is known of what lies between: whoever listens has to read it. */

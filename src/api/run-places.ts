@@ -1,4 +1,5 @@
 import type { RunRecord } from '../domain/record.ts'
+import type { RunSummary } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
 import { formatCursor } from './cursor.ts'
 import type { RunViews } from './run-views.ts'
@@ -10,6 +11,8 @@ export interface RunPlace {
   /** The newest seq that went to whoever listens. */
   sent: number
   ended: boolean
+  /** Of one that went on after its first end: the seq of that. */
+  reopenedAfter?: number | undefined
   /** Nothing was announced of it yet, and nobody carries it: it is known only because somebody read it. */
   quiet: boolean
 }
@@ -38,11 +41,12 @@ export class RunPlaces {
     const known = this.#places.get(run)
     if (known) return known
     const view = this.#views.carried(run)
-    return view && this.put(run, view.seq, { ended: isFinalState(view.status) })
+    return view && this.put(run, view.seq, { ended: isOver(view), reopenedAfter: view.reopenedAfter })
   }
 
-  put(run: string, seq: number, { ended = false, quiet = false } = {}): RunPlace {
-    const place = { announced: seq, sent: seq, ended, quiet }
+  put(run: string, seq: number, known: Partial<Pick<RunPlace, 'ended' | 'quiet' | 'reopenedAfter'>> = {}): RunPlace {
+    const { ended = false, quiet = false, reopenedAfter } = known
+    const place = { announced: seq, sent: seq, ended, quiet, reopenedAfter }
     this.#places.set(run, place)
     this.see(run)
     return place
@@ -87,6 +91,11 @@ export class RunPlaces {
     this.#newest = ''
     this.#prunedAt = MANY
   }
+}
+
+/** Whether nothing more is expected of a run. One that went on after its end is named in cursors for good: who saw that end cannot else be told apart. */
+export function isOver({ status, reopenedAfter }: Pick<RunSummary, 'status' | 'reopenedAfter'>): boolean {
+  return isFinalState(status) && reopenedAfter === undefined
 }
 
 /** Whether a run ends with this record. */

@@ -1,8 +1,9 @@
 import { NotFoundError } from '../domain/errors.ts'
+import type { RunSummary } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
 import { type CursorPosition, parseCursor } from './cursor.ts'
 import type { RecordHub } from './record-hub.ts'
-import { instantOf } from './run-places.ts'
+import { instantOf, isOver, type RunPlace } from './run-places.ts'
 import type { Selection } from './selection.ts'
 import type { StreamSource } from './stream-source.ts'
 
@@ -76,22 +77,37 @@ async function startOfAll(
     if (place && !known.has(run)) start.after.set(run, place.announced)
   }
   for (const [run, seq] of seen?.seqs ?? []) if (!known.has(run)) placeGone(start, hub, run, seq)
-  for (const { run, status } of rows) {
-    const ended = isFinalState(status)
+  for (const row of rows) {
+    const { run, reopenedAfter } = row
+    const ended = isOver(row)
     if (ended) start.ended.add(run)
     // A run that the cursor does not name began after it was made, or had ended and was seen whole.
     const wasSeen = from === 'now' || (seen?.newest !== undefined && !seen.seqs.has(run) && run < seen.newest)
-    const isWhole = ended && wasSeen && instantOf(run) < instantOf(start.newest)
+    const isBehind = wasSeen && instantOf(run) < instantOf(start.newest)
+    const isWhole = ended && isBehind
     // The newest that is left has to be named in cursors, though one that was newer may have been removed.
     if (isWhole && instantOf(run) < instantOf(newest)) start.without.add(run)
     else if (isWhole || from === 'now') await placeNow(start, views, hub, run)
     else {
       // The view of a run that has ended is not worth making for this: its records are read until there are no more.
-      const place = ended ? hub.places.get(run) : hub.places.locate(run)
-      placeAt(start, run, seen?.seqs.get(run) ?? 0, place?.announced)
+      const place = ended ? hub.places.get(run) : (hub.places.locate(run) ?? (await placeReopened(views, hub, row)))
+      // A cursor that does not name it was made when it had ended, and before it went on.
+      const before = isBehind ? reopenedAfter : undefined
+      placeAt(start, run, seen?.seqs.get(run) ?? before ?? 0, place?.announced)
     }
   }
   return start
+}
+
+/** One that went on after its end is named in cursors for good, though nobody carries it any more. */
+async function placeReopened(
+  views: StreamSource['views'],
+  hub: RecordHub,
+  { run, status, reopenedAfter }: RunSummary,
+): Promise<RunPlace | undefined> {
+  if (!isFinalState(status) || reopenedAfter === undefined) return undefined
+  const view = await views.read(run).catch(() => undefined)
+  return view && (hub.places.locate(run) ?? hub.places.put(run, view.seq, { quiet: true, reopenedAfter }))
 }
 
 /** A run that was removed: what was not seen of it is left out. */

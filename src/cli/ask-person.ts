@@ -1,8 +1,9 @@
+import { BUDGET_WORDS, type BudgetRaise, usedUpKey } from '../domain/budget.ts'
 import type { TaskCommand } from '../domain/command.ts'
 import { CommandRefusedError } from '../domain/errors.ts'
 import type { Orchestrator } from '../domain/orchestration.ts'
 import type { RunView, TaskView } from '../domain/views.ts'
-import { actionsOf } from './task-actions.ts'
+import { actionsOf, needsPerson } from './task-actions.ts'
 import { escapeLine } from './terminal-text.ts'
 
 /** Asks one line of the person at the terminal; undefined when they leave. */
@@ -18,8 +19,8 @@ export async function askPerson(orchestrator: Orchestrator, run: string, questio
   const view = orchestrator.view(run)
   let answered = false
   if (view.status === 'paused') answered = await askAboutRun(orchestrator, view, question)
-  for (const task of view.tasks) {
-    if (!task.state.startsWith('escalated') && task.state !== 'running.needsInput') continue
+  for (const task of [...view.tasks, ...(view.manager === undefined ? [] : [view.manager])]) {
+    if (!needsPerson(task)) continue
     if (!(await askAboutTask(orchestrator, view, task, question))) return answered
     answered = true
   }
@@ -41,12 +42,12 @@ async function askAboutRun(orchestrator: Orchestrator, view: RunView, question: 
 }
 
 /** A used-up budget goes on only when it is raised; undefined when it is not. */
-async function raiseOf(view: RunView, question: Question): Promise<{ budget?: Record<string, number> } | undefined> {
-  if (view.reason?.startsWith('The budget of ') !== true) return {}
-  const duration = view.reason.includes('minutes')
-  const more = Number(await question(duration ? 'How many more minutes? ' : 'How many more agent runs? '))
-  if (!(more > 0)) return undefined
-  return { budget: duration ? { duration: Math.ceil(more * 60_000) } : { agentRuns: Math.ceil(more) } }
+async function raiseOf(view: RunView, question: Question): Promise<{ budget?: BudgetRaise } | undefined> {
+  const key = usedUpKey(view.reason)
+  if (key === undefined) return {}
+  const more = Number(await question(`How many more ${BUDGET_WORDS[key]}? `))
+  if (!(more > 0) || !Number.isFinite(more)) return undefined
+  return { budget: { [key]: key === 'cost' ? more : Math.ceil(key === 'duration' ? more * 60_000 : more) } }
 }
 
 async function askAboutTask(
@@ -62,10 +63,9 @@ async function askAboutTask(
   if (name === undefined) return false
   const attempt = actions.find((action) => action.name === name)?.attempt
   const type = attempt === undefined ? name : 'adopt'
-  const result = type === 'complete' ? await question('Its result: ') : undefined
-  if (type === 'complete' && result === undefined) return false
-  const details = { ...(result === undefined ? {} : { result }), ...(attempt === undefined ? {} : { attempt }) }
-  const command = { type, ...details } as TaskCommand
+  const details = await detailsOf(type, question)
+  if (details === undefined) return false
+  const command = { type, ...details, ...(attempt === undefined ? {} : { attempt }) } as TaskCommand
   try {
     await orchestrator.commandTask(view.run, task.task, command)
   } catch (error) {
@@ -74,6 +74,19 @@ async function askAboutTask(
   }
   return true
 }
+
+/** What a command needs beside its name; undefined when the person leaves. */
+async function detailsOf(type: string, question: Question): Promise<object | undefined> {
+  if (type === 'complete') return whole('result', await question('Its result: '))
+  if (type === 'answer') return whole('text', await question('Your answer: '))
+  if (type === 'steer') return whole('text', await question('What its agent is told: '))
+  if (type !== 'reject') return {}
+  const reason = await question('Why (may be empty): ')
+  return reason === undefined ? undefined : reason.trim() === '' ? {} : { reason }
+}
+
+const whole = (name: string, text: string | undefined): object | undefined =>
+  text === undefined || (name === 'text' && text.trim() === '') ? undefined : { [name]: text }
 
 /** What a person may say, and what that does. */
 type Offer = readonly [name: string, words: string]

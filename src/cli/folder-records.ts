@@ -1,5 +1,5 @@
 import { type CursorPosition, formatCursor, parseCursor } from '../api/cursor.ts'
-import { instantOf } from '../api/run-places.ts'
+import { instantOf, isOver } from '../api/run-places.ts'
 import type { DataFolderReader } from '../domain/orchestration.ts'
 import type { RunRecord } from '../domain/record.ts'
 import type { RunSummary } from '../domain/views.ts'
@@ -50,9 +50,12 @@ export async function openFolderRecords(
       }
       const rows = await sortedRuns(reader)
       unfinished = rows.flatMap(({ run, status }) => (isFinalState(status) ? [] : [run]))
-      for (const { run, status } of rows) {
-        const ended = isFinalState(status)
-        if (whole.has(run) || (ended && wasSeenWhole(run, seqs, place.newest))) continue
+      for (const row of rows) {
+        const { run, reopenedAfter } = row
+        const ended = isOver(row)
+        const wasWhole = wasSeenWhole(run, seqs, place.newest)
+        if (ended && (whole.has(run) || wasWhole)) continue
+        if (wasWhole && reopenedAfter !== undefined) seqs.set(run, reopenedAfter)
         try {
           yield* readRun(run)
         } catch {
@@ -82,9 +85,7 @@ async function placeOf(
   const rows = runs === '*' ? await sortedRuns(reader) : undefined
   const newest = rows?.at(-1)?.run
   const open = rows
-    ? rows
-        .filter(({ run, status }) => !isFinalState(status) || instantOf(run) >= instantOf(newest ?? ''))
-        .map(({ run }) => run)
+    ? rows.filter((row) => !isOver(row) || instantOf(row.run) >= instantOf(newest ?? '')).map(({ run }) => run)
     : runs
   const seqs = new Map<string, number>()
   for (const run of open) {

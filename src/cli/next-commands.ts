@@ -1,7 +1,8 @@
+import { raiseExample, usedUpKey } from '../domain/budget.ts'
 import { MANAGER, portableTaskId } from '../domain/ids.ts'
 import type { RunView, TaskView } from '../domain/views.ts'
-import { isFinalState, mainState } from '../machines/public-state.ts'
-import { actionsOf, taskWords } from './task-actions.ts'
+import { isFinalState } from '../machines/public-state.ts'
+import { actionsOf, needsPerson, taskWords } from './task-actions.ts'
 import { agentsOf } from './task-rows.ts'
 
 const MAX_TASKS = 5
@@ -30,10 +31,6 @@ export function troupeLine(words: string, dataDir: string): string {
   return `troupe ${words}${dataDir === DEFAULT_FOLDER ? '' : ` --data-dir ${shellQuote(dataDir)}`}`
 }
 
-function needsPerson({ state, commands }: TaskView): boolean {
-  return commands.length > 0 && (mainState(state) === 'escalated' || state === 'running.needsInput')
-}
-
 /** `task RUN TASK retry|skip|fail`: what a task takes now. */
 function taskCommandHint(run: string, task: TaskView): string {
   const actions = actionsOf(task).map(({ name, syntax, attempt }) => (attempt === undefined ? name : syntax))
@@ -51,6 +48,6 @@ function shellQuote(text: string): string {
 
 /** What a used-up budget needs to go on. */
 function raiseFor(reason: string | undefined): string {
-  if (reason?.startsWith('The budget of ') !== true) return ''
-  return reason.includes('minutes') ? ' --budget duration=+1h' : ' --budget agentRuns=+10'
+  const key = usedUpKey(reason)
+  return key === undefined ? '' : ` --budget ${raiseExample(key)}`
 }

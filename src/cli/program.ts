@@ -32,6 +32,7 @@ export function createProgram({ version, context, onExitCode }: ProgramOptions):
   addRunCommands(program, context, run)
   addReadingCommands(program, context, run)
   addTellingCommands(program, context, run)
+  addRerun(program, context, run)
   addRemove(program, context, run)
   addServe(program, context, run)
   addCodegen(program, context, run)
@@ -55,12 +56,20 @@ type Runner = <Words extends unknown[]>(action: Action<Words>) => (...words: Wor
 
 function addRunCommands(program: Command, context: CliContext, run: Runner): void {
   const start = program
-    .command('run <file>')
-    .description('start a run of a workflow file and see it through')
+    .command('run [file]')
+    .description('start a run of a workflow file, or of an objective that a manager plans for, and see it through')
+    .option('--objective <text>', 'instead of a file: what is to be achieved, or @file')
+    .option('--roles <file>', 'with --objective: the roles that the manager may give out, as YAML or JSON')
+    .option('--repository <name>', 'with --objective: where its agents work, as owner/name or an id')
     .option('--input <name=value>', 'an input; name=@file takes it from a file (may be repeated)', collect, [])
   addSettings(start).action(
-    run(async (file: string, flags) => (await import('./run.ts')).runCommand(context, file, flags)),
+    run(async (file: string | undefined, flags) => (await import('./run.ts')).runCommand(context, file, flags)),
   )
+  program
+    .command('init [dir]')
+    .description('write a first workflow, feature.yaml, and troupe.config.yaml')
+    .option('--force', 'overwrite what is there')
+    .action(run(async (dir: string | undefined, flags) => (await import('./init.ts')).initCommand(context, dir, flags)))
   const resume = program
     .command('resume [run]')
     .description('go on with all unfinished runs, or with one (its id, or last)')
@@ -113,7 +122,7 @@ function addTellingCommands(program: Command, context: CliContext, run: Runner):
     .description('let a paused run go on')
     .option(
       '--budget <name=+n>',
-      'raise what is used up: agentRuns=+20, managerTurns=+5, duration=+1h (repeatable)',
+      'raise what is used up: agentRuns=+20, managerTurns=+5, duration=+1h, cost=+5, tokens=+100000 (repeatable)',
       collect,
       [],
     )
@@ -125,16 +134,28 @@ function addTellingCommands(program: Command, context: CliContext, run: Runner):
   )
   const task = program
     .command('task <run> <task> <action> [duration]')
-    .description('tell a task: retry, complete, skip, fail, wait [DURATION], adopt')
+    .description(
+      'tell a task: retry, complete, skip, fail, wait [DURATION], adopt, approve, reject, answer, steer, pause, continue, cancel',
+    )
     .option('--prompt <text>', 'retry: what the next attempt is told instead')
     .option('--result <json>', 'complete: the result as JSON, or @file')
-    .option('--reason <text>', 'fail: why')
+    .option('--reason <text>', 'fail, reject: why')
+    .option('--text <text>', 'answer, steer: what its agent is told, or @file')
     .option('--attempt <n>', 'adopt: the attempt whose late result is taken')
   withDataDir(task).action(
     run(async (name: string, id: string, action: string, duration: string | undefined, flags) => {
       const words = { run: name, task: id, action, ...(duration === undefined ? {} : { duration }) }
       return (await import('./task.ts')).taskCommand(context, words, flags)
     }),
+  )
+}
+
+function addRerun(program: Command, context: CliContext, run: Runner): void {
+  const rerun = program
+    .command('rerun <run> <task>')
+    .description('carry a settled task out once more, with all that depends on it; a run that has ended goes on')
+  withDataDir(rerun).action(
+    run(async (name: string, id: string, flags) => (await import('./rerun.ts')).rerunCommand(context, name, id, flags)),
   )
 }
 

@@ -19,7 +19,7 @@ export async function resultCommand(
     return 0
   }
   const text = escapeText(result.result).trimEnd()
-  const output = result.output === undefined ? '' : JSON.stringify(result.output, undefined, 2)
+  const output = result.output === undefined ? '' : escapeText(JSON.stringify(result.output, undefined, 2))
   context.stdout.write(`${text === '' ? output : text}\n`)
   return 0
 }

@@ -1,4 +1,5 @@
 import { outcomeOfEnded } from '../api/run-views.ts'
+import { DataFolderError } from '../domain/errors.ts'
 import type { RunView } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
 import type { CliContext } from './context.ts'
@@ -7,6 +8,7 @@ import { dataDirOf } from './data-dir.ts'
 import { folderExists, readFolder, resolveRun } from './folder-access.ts'
 import { pursueRuns } from './pursue-runs.ts'
 import { parseSettings, type SettingsFlags } from './settings-flags.ts'
+import { escapeLine } from './terminal-text.ts'
 
 /** The flags of `troupe resume`, as typed. */
 export interface ResumeFlags extends SettingsFlags {
@@ -36,11 +38,31 @@ export async function resumeCommand(
       return resumed
     },
   })
+  const left = name === undefined ? await sayDamaged(context, dataDir, resumed) : 0
+  if (left > 0) return Math.max(code, 2)
   if (code !== 0 || resumed.length > 0) return code
   // Whoever carried it may just have brought it to its end.
   return named
     ? sayEnded(context, flags, dataDir, await findRun(context, dataDir, named.run))
     : sayNothing(context, flags, dataDir)
+}
+
+/** A damaged run keeps no other from going on, but it is said. Gives how many there are. */
+async function sayDamaged(context: CliContext, dataDir: string, resumed: readonly string[]): Promise<number> {
+  return readFolder(context, dataDir, async (source) => {
+    let damaged = 0
+    for (const { run, status } of await source.runs()) {
+      if (isFinalState(status) || resumed.includes(run)) continue
+      const error = await source.view(run).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      )
+      if (!(error instanceof DataFolderError)) continue
+      context.stderr.write(`troupe: ${run} was not resumed: ${escapeLine(error.message)}\n`)
+      damaged++
+    }
+    return damaged
+  })
 }
 
 function findRun(context: CliContext, dataDir: string, name: string): Promise<RunView> {

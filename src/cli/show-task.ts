@@ -1,9 +1,10 @@
 import type { LateView, RunView, TaskView } from '../domain/views.ts'
-import { isFinalState, mainState } from '../machines/public-state.ts'
+import { isFinalState } from '../machines/public-state.ts'
+import { useText } from './budget-text.ts'
 import { continueWords, troupeLine } from './next-commands.ts'
 import { glyphOf, styleOf } from './state-style.ts'
 import type { SummaryFrame } from './summary.ts'
-import { actionsOf, type TaskAction, taskWords } from './task-actions.ts'
+import { actionsOf, needsPerson, type TaskAction, taskWords } from './task-actions.ts'
 import { parentOf } from './task-rows.ts'
 import { escapeLine, formatElapsed } from './terminal-text.ts'
 
@@ -19,13 +20,24 @@ export function taskLines(view: RunView, task: TaskView, frame: SummaryFrame): r
     `${paint(glyphOf(task.state), styleOf(task.state))} ${task.task}${role} ${task.state}${attempt}`,
     ...labelled('why', whyOf(task)),
     ...(isOpen(view, task) ? openLines(view, task, frame) : []),
+    ...labelled('used', useText(task, frame.now)),
     ...labelled('asks', task.asks),
+    ...(task.steers ?? []).flatMap(({ text, state }) => labelled('said', `${text} (${STEER_WORDS[state] ?? state})`)),
     ...labelled('failed', failureOf(task)),
     ...(task.late ?? []).flatMap((late) => labelled('late', lateText(view, task, late, frame))),
     ...labelled('at', task.url).map((line) => paint(line, 'dim')),
     ...task.pullRequests.flatMap(({ url, title, branch }) => labelled('opened', url ?? title ?? branch)),
-    ...(isOpen(view, task) || task.commands.length > 0 ? canLines(view, task, frame) : []),
+    ...(isOpen(view, task) || actionsOf(task).length > 0 ? canLines(view, task, frame) : []),
   ]
+}
+
+/** How far what a person said got. */
+const STEER_WORDS: Readonly<Record<string, string>> = {
+  queued: 'not sent yet',
+  sent: 'on its way',
+  delivered: 'its agent was told',
+  maybe: 'may have been delivered',
+  refused: 'could not be sent',
 }
 
 function isOpen(view: RunView, task: TaskView): boolean {
@@ -82,7 +94,10 @@ function untilText(view: RunView, task: TaskView, now: number): string {
 
 function personText({ state, url, waitingFor }: TaskView): string {
   if (state === 'pending') return waitingFor === undefined ? 'a person decides' : 'a person lets the run continue'
+  if (state === 'pending.approval') return 'a person approves or rejects it'
+  if (state === 'pending.paused') return 'a person lets it continue'
   if (state === 'running.needsInput') return `a person answers it${url === undefined ? '' : ` at ${url}`}`
+  if (state === 'running.asking') return 'a person answers it'
   return state === 'escalated.overdue' ? 'a person decides, or its agent ends' : 'a person decides'
 }
 
@@ -125,10 +140,10 @@ function canLines(view: RunView, task: TaskView, frame: SummaryFrame): readonly 
   const actions = actionsOf(task)
   const lines = isHeldByRun(task) ? continueLines(view, dataDir) : []
   if (actions.length > 0) {
-    const act = mainState(task.state) === 'escalated' || task.state === 'running.needsInput'
+    const act = needsPerson(task)
     lines.push(...(act ? eachOf(view, task, actions, dataDir) : [allOf(view, task, actions, dataDir)]))
   }
-  if (lines.length === 0) lines.push(nothingText(task))
+  if (lines.length === 0) lines.push(nothingText(view, task))
   return lines.map((line, index) => paint(`    ${(index === 0 ? 'can' : '').padEnd(6)} ${line}`, 'dim'))
 }
 
@@ -156,8 +171,8 @@ function lineOf(view: RunView, task: TaskView, syntax: string, dataDir: string |
   return dataDir === undefined ? syntax : troupeLine(`${taskWords(view.run, task.task)}${syntax}`, dataDir)
 }
 
-function nothingText({ task, state, needs }: TaskView): string {
-  if (task === 'manager') return 'nothing: the tasks do not wait for it'
+function nothingText({ plans }: RunView, { task, state, needs }: TaskView): string {
+  if (task === 'manager' && !plans) return 'nothing: the tasks do not wait for it'
   return state === 'waiting' && needs !== undefined && needs.length > 0
     ? 'nothing here: see what it waits for'
     : 'nothing: it goes on by itself'

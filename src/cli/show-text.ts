@@ -1,6 +1,8 @@
 import type { RunView } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
+import { budgetLines, reportedLines } from './budget-text.ts'
 import { continueWords, nextCommands, troupeLine } from './next-commands.ts'
+import { decisionLines } from './show-decisions.ts'
 import { taskLines } from './show-task.ts'
 import { glyphOf, styleOf } from './state-style.ts'
 import type { SummaryFrame } from './summary.ts'
@@ -20,10 +22,13 @@ export function renderShow(view: RunView, frame: SummaryFrame): readonly string[
       frame.paint(`${glyphOf(view.status)} ${view.status}`, styleOf(view.status)),
       `${done} of ${total} completed, ${formatElapsed(ended - Date.parse(view.startedAt))} since ${view.startedAt}`,
     ].join(', '),
+    ...budgetLines(view.budget, frame.now),
+    ...reportedLines(view.reported),
     ...(view.reason === undefined ? [] : [frame.paint(escapeLine(view.reason), 'yellow')]),
     ...waitLines(view, frame),
     '',
     ...[...manager, ...rowsOf(view)].flatMap((task) => taskLines(view, task, frame)),
+    ...decisionLines(view, frame),
     ...alertLines(view, frame),
     ...nextLines(view, frame),
   ]

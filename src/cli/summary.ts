@@ -1,5 +1,6 @@
 import type { RunOutcome } from '../domain/orchestration.ts'
 import type { RunView, TaskView } from '../domain/views.ts'
+import { budgetLines, reportedLines } from './budget-text.ts'
 import type { Paint } from './colours.ts'
 import { nextCommands, troupeLine } from './next-commands.ts'
 import { glyphOf, styleOf } from './state-style.ts'
@@ -42,6 +43,8 @@ export function renderSummary(
       `${done} of ${total} completed, ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}, ${formatElapsed(ended - Date.parse(view.startedAt))}`,
       ...(view.standIn ? ['by the stand-in, not by real agents'] : []),
     ].join(', '),
+    ...budgetLines(view.budget, frame.now),
+    ...reportedLines(view.reported),
     ...(reason === undefined ? [] : [frame.paint(escapeLine(reason), 'yellow')]),
     ...nextLines(view, frame.dataDir),
   ]

@@ -1,5 +1,6 @@
 import { portableTaskId } from '../domain/ids.ts'
 import type { TaskView } from '../domain/views.ts'
+import { mainState } from '../machines/public-state.ts'
 
 /** How each command is typed after `troupe task RUN TASK`. */
 const SYNTAX: Readonly<Record<string, string>> = {
@@ -7,6 +8,9 @@ const SYNTAX: Readonly<Record<string, string>> = {
   complete: 'complete [--result JSON]',
   fail: 'fail [--reason TEXT]',
   wait: 'wait [DURATION]',
+  reject: 'reject [--reason TEXT]',
+  answer: 'answer --text TEXT',
+  steer: 'steer --text TEXT',
 }
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -16,6 +20,13 @@ const WORDS: Readonly<Record<string, string>> = {
   fail: 'let it fail',
   wait: 'wait longer',
   adopt: 'look again, or take it when it is done',
+  approve: 'let it start',
+  reject: 'do not let it start',
+  answer: 'answer what its agent asks',
+  steer: 'tell its agent something',
+  pause: 'start nothing new for it',
+  continue: 'let it go on',
+  cancel: 'end it, and stop its agent if that is possible',
 }
 
 /** Something that a task takes now. */
@@ -30,9 +41,18 @@ export interface TaskAction {
   readonly attempt?: number
 }
 
+const PERSON = new Set(['running.needsInput', 'running.asking', 'pending.approval', 'pending.paused'])
+
+/** Whether a task, or the manager, goes on only when a person says something, and takes what they say. */
+export function needsPerson({ state, commands }: Pick<TaskView, 'state' | 'commands'>): boolean {
+  return commands.length > 0 && (mainState(state) === 'escalated' || PERSON.has(state))
+}
+
 /** What a task takes now, and the late results that it may be completed with. */
 export function actionsOf({ commands, late = [] }: Pick<TaskView, 'commands' | 'late'>): readonly TaskAction[] {
-  const own = commands.map((name) => ({ name, syntax: SYNTAX[name] ?? name, words: WORDS[name] }))
+  // A rerun is a command of its own.
+  const given = commands.filter((name) => name !== 'rerun')
+  const own = given.map((name) => ({ name, syntax: SYNTAX[name] ?? name, words: WORDS[name] }))
   const adoptions = late
     .filter((end) => end.commands.includes('adopt'))
     .map(({ attempt }) => ({

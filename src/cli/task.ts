@@ -11,7 +11,23 @@ import { sayTaken } from './tell-run.ts'
 import { withOrchestrator } from './with-orchestrator.ts'
 
 const MAX_RESULT_BYTES = 4 * 1024 * 1024
-const ACTIONS = ['retry', 'complete', 'skip', 'fail', 'wait', 'adopt'] as const
+/** As the API takes it. */
+const MAX_SAID_BYTES = 8_192
+const ACTIONS = [
+  'retry',
+  'complete',
+  'skip',
+  'fail',
+  'wait',
+  'adopt',
+  'approve',
+  'reject',
+  'answer',
+  'steer',
+  'pause',
+  'continue',
+  'cancel',
+] as const
 
 type Action = (typeof ACTIONS)[number]
 
@@ -20,6 +36,7 @@ export interface TaskFlags {
   readonly prompt?: string
   readonly result?: string
   readonly reason?: string
+  readonly text?: string
   readonly attempt?: string
   readonly dataDir?: string
 }
@@ -53,27 +70,51 @@ export async function readTaskCommand(
 ): Promise<TaskCommand> {
   if (!isAction(action)) throw new UsageError(`'${action}' is nothing a task takes. There are: ${ACTIONS.join(', ')}.`)
   refuseStrangers(action, duration, flags)
-  const { prompt, result, reason, attempt } = flags
+  const { prompt, result, reason, attempt, text } = flags
+  const why = () => (reason === undefined ? {} : { reason })
+  const said = async () => ({ text: await readSaid(action, text) })
+  const nothing = () => ({})
   const extras: Readonly<Record<Action, () => object | Promise<object>>> = {
     retry: () => (prompt === undefined ? {} : { prompt }),
     complete: async () => ({ result: result === undefined ? null : await readResult(result) }),
-    skip: () => ({}),
-    fail: () => (reason === undefined ? {} : { reason }),
+    skip: nothing,
+    fail: why,
     wait: () => (duration === undefined ? {} : { ms: readDuration(duration) }),
     adopt: () => (attempt === undefined ? {} : { attempt: readAttempt(attempt) }),
+    approve: nothing,
+    reject: why,
+    answer: said,
+    steer: said,
+    pause: nothing,
+    continue: nothing,
+    cancel: nothing,
   }
   return parseTaskCommand({ type: action, ...(await extras[action]()) })
 }
 
 function refuseStrangers(action: Action, duration: string | undefined, flags: TaskFlags): void {
-  const { prompt, result, reason, attempt } = flags
-  const given = { prompt, result, reason, attempt, duration }
-  const owners = { prompt: 'retry', result: 'complete', reason: 'fail', attempt: 'adopt', duration: 'wait' } as const
-  for (const name of ['prompt', 'result', 'reason', 'attempt', 'duration'] as const) {
-    if (given[name] === undefined || owners[name] === action) continue
+  const { prompt, result, reason, attempt, text } = flags
+  const given = { prompt, result, reason, attempt, text, duration }
+  for (const name of ['prompt', 'result', 'reason', 'attempt', 'text', 'duration'] as const) {
+    if (given[name] === undefined || OWNERS[name].includes(action)) continue
     const what = name === 'duration' ? `The duration '${given[name]}'` : `--${name}`
-    throw new UsageError(`${what} belongs to '${owners[name]}', not to '${action}'.`)
+    throw new UsageError(`${what} belongs to '${OWNERS[name].join("' and '")}', not to '${action}'.`)
   }
+}
+
+/** Which actions a flag belongs to. */
+const OWNERS: Readonly<Record<'prompt' | 'result' | 'reason' | 'attempt' | 'text' | 'duration', readonly Action[]>> = {
+  prompt: ['retry'],
+  result: ['complete'],
+  reason: ['fail', 'reject'],
+  attempt: ['adopt'],
+  text: ['answer', 'steer'],
+  duration: ['wait'],
+}
+
+async function readSaid(action: string, text: string | undefined): Promise<string> {
+  if (text === undefined) throw new UsageError(`${action}: say what, as in --text "The old one" or --text @FILE.`)
+  return text.startsWith('@') ? readText(text.slice(1), MAX_SAID_BYTES) : text
 }
 
 async function readResult(text: string): Promise<Json> {

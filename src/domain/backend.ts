@@ -1,3 +1,4 @@
+import type { Usage } from './budget.ts'
 import type { AttemptKey } from './ids.ts'
 import type { JsonObject } from './json.ts'
 import type { PullRequest } from './report.ts'
@@ -61,6 +62,8 @@ export interface AgentRunState {
   readonly url?: string
   /** When this was read, ms. */
   readonly at: number
+  /** What it has used since it was created, all turns together; absent where its backend does not say. */
+  readonly usage?: Usage
   /** Shown as progress where the backend has it (0..1, or a word). */
   readonly progress?: number | string
 }
@@ -115,6 +118,8 @@ export interface Backend {
   follow(ref: AgentRunRef, onHint: () => void, signal: AbortSignal): Promise<void>
   /** A new turn on an idle run. `text` ends with its mark. */
   prompt(ref: AgentRunRef, message: { turn: number; text: string }, signal: AbortSignal): Promise<void>
+  /** Tells an agent at work something in the turn under way; absent where capabilities.steer is false. */
+  steer?(ref: AgentRunRef, message: { turn: number; text: string }, signal: AbortSignal): Promise<void>
   /** Whether the mark of `turn` has reached the run, and whether a final answer follows it. */
   findTurn(
     ref: AgentRunRef,

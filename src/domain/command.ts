@@ -1,3 +1,4 @@
+import type { BudgetRaise } from './budget.ts'
 import type { Json } from './json.ts'
 
 /** What a person may say to a task. The same on every way in. */
@@ -13,13 +14,26 @@ export type TaskCommand =
    * it had been given up.
    */
   | { readonly type: 'adopt'; readonly attempt?: number }
+  /** It may start; or may not, and then ends as its `onFailure` says. */
+  | { readonly type: 'approve' }
+  | { readonly type: 'reject'; readonly reason?: string }
+  /** Answers what its paused agent, or the manager, asks. */
+  | { readonly type: 'answer'; readonly text: string }
+  /** Tells its agent something that nobody asked for: as soon as that is idle, once. */
+  | { readonly type: 'steer'; readonly text: string }
+  /** What is under way ends, nothing new starts until `continue`. */
+  | { readonly type: 'pause' }
+  | { readonly type: 'continue' }
+  | { readonly type: 'cancel' }
+  /** Once it has settled: carry it out once more, with all that depends on it. */
+  | { readonly type: 'rerun' }
 
 /** What a person may say to a run. */
 export type RunCommand =
   | { readonly type: 'cancel' }
   | { readonly type: 'pause' }
-  /** `budget` raises what is used up: `agentRuns` by a number, `duration` by ms. */
-  | { readonly type: 'continue'; readonly budget?: Readonly<Record<string, number>> }
+  /** `budget` raises what is used up: `duration` by ms, `cost` by US dollars. */
+  | { readonly type: 'continue'; readonly budget?: BudgetRaise }
 
 /** Who gave a command, for its record. */
 export interface CommandOrigin {

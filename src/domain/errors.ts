@@ -60,11 +60,10 @@ export class CommandRefusedError extends TroupeError {
   /** The subject's public state when it refused. */
   readonly state: string
   readonly legal: readonly string[]
-  constructor(subject: string, command: string, state: string, legal: readonly string[]) {
-    super(
-      `${subject} is ${state} and cannot take '${command}'. ` +
-        (legal.length > 0 ? `It takes: ${legal.join(', ')}.` : 'It takes no command now.'),
-    )
+  /** `why`: a whole sentence, where the state alone does not say it. */
+  constructor(subject: string, command: string, state: string, legal: readonly string[], why?: string) {
+    const takes = legal.length > 0 ? `It takes: ${legal.join(', ')}.` : 'It takes no command now.'
+    super(`${subject} is ${state} and cannot take '${command}'. ${why ?? takes}`)
     this.subject = subject
     this.command = command
     this.state = state

@@ -1,3 +1,4 @@
+import type { Usage } from './budget.ts'
 import type { Json } from './json.ts'
 import type { PullRequest } from './report.ts'
 
@@ -15,6 +16,8 @@ export interface LateEnd {
   /** What it returned; where it is of no use, only the beginning. */
   readonly outcome?: LateOutcome
   readonly pullRequests?: readonly PullRequest[]
+  /** What it has used in all, where its backend says so. */
+  readonly usage?: Usage
 }
 
 /** What a late report came to, as a completed task's record holds it: `file` names the whole where `result` is cut. */

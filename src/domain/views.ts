@@ -1,4 +1,5 @@
 import type { Failure } from './backend.ts'
+import type { BudgetView } from './budget.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { WaitingFor } from './limiter.ts'
 import type { PullRequest } from './report.ts'
@@ -14,6 +15,9 @@ export interface AttemptView {
   readonly startedAt?: string
   readonly endedAt?: string
   readonly failure?: FailureView
+  /** What its agent run has used, US dollars and tokens, where its backend says so. */
+  readonly cost?: number
+  readonly tokens?: number
 }
 
 /** How an attempt ended after it had been given up. Nothing takes it by itself; a person may, while the task is open. */
@@ -33,6 +37,17 @@ export interface LateView {
   readonly reason?: string
   /** Names of the commands that are legal now with this `attempt`. */
   readonly commands: readonly string[]
+}
+
+/** Something that a person said to a task unasked, and how far it got. */
+export interface SteerView {
+  /** The beginning of it. */
+  readonly text: string
+  /**
+   * `queued`: not sent yet (in a task that has ended: never). `sent`: on its way. `delivered`: its agent was told. `maybe`: nobody
+   * knows, and it is not sent again. `refused`: it could not be sent.
+   */
+  readonly state: 'queued' | 'sent' | 'delivered' | 'maybe' | 'refused'
 }
 
 /** What ends the state of an unfinished task. */
@@ -82,18 +97,63 @@ export interface TaskView {
   readonly nextAttempt?: number
   /** What its agent asks. */
   readonly asks?: string
+  /** A person paused it: what is under way ends, nothing new starts. */
+  readonly paused?: true
+  /** What people said to it unasked. */
+  readonly steers?: readonly SteerView[]
   /** When its agent was last seen to get on, ISO; absent where nobody knows. */
   readonly lastSign?: string
   /** Attempts that ended after they had been given up. */
   readonly late?: readonly LateView[]
   /** The attempt whose late result a person adopted. */
   readonly adopted?: number
+  /** How many agent runs were made for it, and how long they ran up to the last record, ms; absent before the first. */
+  readonly agentRuns?: number
+  readonly ranMs?: number
+  /** `ranMs` has grown since then, ISO; absent while none runs. */
+  readonly ranSince?: string
+  /** What they have used, US dollars and tokens, where their backend says so. */
+  readonly cost?: number
+  readonly tokens?: number
   /** Progress within the agent run where known: 0..1 or a word. */
   readonly progress?: number | string
   /** One line: why it does not go on, until when, and what one can do. */
   readonly why?: string
   /** Names of the commands that are legal now. */
   readonly commands: readonly string[]
+}
+
+/** What a planning manager decided in one turn, or why that was refused. */
+export interface DecisionView {
+  readonly at: string
+  readonly attempt: number
+  readonly turn: number
+  /** Decisions of this manager so far, this one among them. */
+  readonly round: number
+  readonly decision: 'delegate' | 'finish' | 'ask' | 'refused'
+  /** Tasks that it added. */
+  readonly tasks?: readonly string[]
+  /** Its reason, summary or question, cut. */
+  readonly text?: string
+  readonly outcome?: 'completed' | 'failed'
+  /** Why it was refused. */
+  readonly problems?: readonly string[]
+}
+
+/** What the reports of a run's completed tasks claim together: data from agents, of which nothing depends. */
+export interface ReportedView {
+  /** Files, each once where reports name them. */
+  readonly filesModified: number
+  /** The first of their names. */
+  readonly files: readonly string[]
+  /** Tasks that say that they opened a pull request. */
+  readonly prCreated: number
+  /** Tasks that say that their tests passed, or did not; and how many tests, where they say so. */
+  readonly testsPassed: { readonly tasks: number; readonly failed: number; readonly tests: number }
+  /** The numbers of their metrics, summed by name. */
+  readonly metrics: Readonly<Record<string, number>>
+  /** As the backend's own field names them, each once. */
+  readonly pullRequests: readonly PullRequest[]
 }
 
 /** A run as people see it. */
@@ -110,10 +170,19 @@ export interface RunView {
   readonly standIn: boolean
   readonly startedAt: string
   readonly endedAt?: string
+  /** The seq with which it ended first, where it went on after that. */
+  readonly reopenedAfter?: number
   readonly seq: number
   readonly inputs: JsonObject
   readonly tasks: readonly TaskView[]
   readonly manager?: TaskView
+  /** Decisions of a manager that plans, the newest 200. */
+  readonly decisions?: readonly DecisionView[]
+  /** Its manager decides what is to be done. */
+  readonly plans?: true
+  /** What is used of the budget, and what it allows; absent in answers of earlier versions. */
+  readonly budget?: BudgetView
+  readonly reported?: ReportedView
   /** Counts by state, over tasks. */
   readonly counts: Readonly<Record<string, number>>
   readonly alerts: readonly {
@@ -133,6 +202,8 @@ export interface RunSummary {
   readonly standIn: boolean
   readonly startedAt: string
   readonly endedAt?: string
+  /** The seq with which it ended first, where it went on after that. */
+  readonly reopenedAfter?: number
 }
 
 /** A task's result, whole. */

@@ -57,6 +57,8 @@ export interface TaskSpec {
   readonly retry: RetryPolicy
   readonly onFailure: OnFailure
   readonly estimateMs?: number
+  /** US dollars. */
+  readonly estimateCost?: number
   readonly simulate?: JsonObject
   /** A person says that it may start. */
   readonly approval?: boolean
@@ -94,7 +96,14 @@ export interface Workflow {
   readonly limits: Readonly<Record<string, Readonly<Record<string, RateLimit>>>>
   /** Capacity by resource name. */
   readonly resources: Readonly<Record<string, number>>
-  readonly budget: { readonly agentRuns?: number; readonly durationMs?: number; readonly managerTurns?: number }
+  readonly budget: {
+    readonly agentRuns?: number
+    readonly durationMs?: number
+    readonly managerTurns?: number
+    /** US dollars. */
+    readonly cost?: number
+    readonly tokens?: number
+  }
   /** The template of each role's first line, by role; `default` for the rest. */
   readonly roles: Readonly<Record<string, string>>
   readonly manager?: ManagerSpec

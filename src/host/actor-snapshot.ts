@@ -1,4 +1,4 @@
-import type { AnyActorRef, Snapshot, StateValue } from 'xstate'
+import type { AnyActorRef, AnyStateMachine, Snapshot, StateValue } from 'xstate'
 import type { JsonObject } from '../domain/json.ts'
 import type { HostPart } from '../domain/record.ts'
 
@@ -17,7 +17,7 @@ export function inputOf(child: AnyActorRef): unknown {
 }
 
 /** The form in which `createActor` takes a snapshot whose owed effects are to start again. */
-export function reviveSnapshot(host: HostPart, supplied: JsonObject): Snapshot<unknown> {
+export function reviveSnapshot(host: HostPart, supplied: JsonObject, machine: AnyStateMachine): Snapshot<unknown> {
   const children = Object.fromEntries(
     Object.entries(host.owed ?? {}).map(([id, [src, input]]) => [
       id,
@@ -29,11 +29,16 @@ export function reviveSnapshot(host: HostPart, supplied: JsonObject): Snapshot<u
     status: 'active',
     output: undefined,
     error: undefined,
-    value,
+    value: value === undefined ? value : wholeValue(machine, value),
     context: { ...structuredClone(context), ...supplied },
     children,
     historyValue: {},
   } as unknown as Snapshot<unknown>
+}
+
+/** A state that had no sub-states when it was recorded is where those begin. */
+function wholeValue(machine: AnyStateMachine, value: StateValue): StateValue {
+  return machine.resolveState({ value, context: {} }).value as StateValue
 }
 
 /** XState leaves out what it does not find: such an actor would wait for ever for an effect that nobody started. */

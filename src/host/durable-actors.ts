@@ -42,6 +42,14 @@ export interface DurableActorsOptions {
   readonly supplied?: readonly string[]
 }
 
+/** The state that an actor's first record leaves, and the event that caused it. */
+interface Begun {
+  readonly from?: string
+  readonly event: string
+}
+
+const NOTHING_BEFORE: Begun = { event: 'start' }
+
 interface Entry {
   readonly kind: ActorKind
   readonly actor: AnyActorRef
@@ -98,14 +106,14 @@ export class DurableActors {
     return logic
   }
 
-  /** Starts a new actor. The first one is the root of the system. */
-  start(kind: ActorKind, id: string, logic: AnyStateMachine, input: unknown): void {
-    this.#run(kind, id, createActor(logic, { id, input, ...this.#family() }), undefined)
+  /** Starts a new actor. The first one is the root of the system. `begun`: what its first record says, of one that goes on with another's work. */
+  start(kind: ActorKind, id: string, logic: AnyStateMachine, input: unknown, begun: Begun = NOTHING_BEFORE): void {
+    this.#run(kind, id, createActor(logic, { id, input, ...this.#family() }), undefined, begun)
   }
 
   /** Builds an actor from its last record; nothing is broadcast because of it (I12). Throws when the record does not fit the machine. */
   restore(kind: ActorKind, id: string, logic: AnyStateMachine, host: HostPart, supplied: JsonObject = {}): void {
-    const snapshot = reviveSnapshot(host, supplied)
+    const snapshot = reviveSnapshot(host, supplied, logic)
     const actor = createActor(logic, { id, input: undefined, snapshot, ...this.#family() })
     const revived = actor.getSnapshot() as unknown as MachineSnapshot & { error?: unknown }
     if (revived.status === 'error') throw revived.error ?? new Error('The snapshot does not fit the machine')
@@ -195,7 +203,7 @@ export class DurableActors {
     return this.#root === undefined ? {} : { parent: this.#root }
   }
 
-  #run(kind: ActorKind, id: string, actor: AnyActorRef, host: HostPart | undefined): void {
+  #run(kind: ActorKind, id: string, actor: AnyActorRef, host: HostPart | undefined, begun = NOTHING_BEFORE): void {
     if (this.#root === undefined) this.#adoptRoot(actor)
     const entry: Entry = {
       kind,
@@ -203,8 +211,8 @@ export class DurableActors {
       n: host?.n ?? 0,
       value: undefined,
       context: undefined,
-      state: undefined,
-      event: { type: 'start' },
+      state: begun.from,
+      event: { type: begun.event },
     }
     this.#entries.set(id, entry)
     if (host !== undefined) this.#remember(entry, actor.getSnapshot() as unknown as MachineSnapshot)

@@ -1,7 +1,8 @@
 import type { Failure } from '../domain/backend.ts'
+import type { DecisionOutput } from '../machines/effects.ts'
 import type { PauseReason } from '../machines/supervisor-machine.ts'
 import type { RunPorts } from './run-ports.ts'
-import type { GivenUpRun } from './run-projection.ts'
+import type { GivenUpRun, RunProjection } from './run-projection.ts'
 
 /** What actions say during a transition: it enters that transition's record, or follows it at once. */
 export interface Said {
@@ -10,19 +11,25 @@ export interface Said {
 }
 
 type Attempt = { task: string; attempt: number }
+type Decided = { decision: DecisionOutput; turn: number; round: number }
 
 /** The named actions of agents and of the manager. What reaches outside the run does so after the transition. */
-export function agentActions(ports: RunPorts, said: () => Said): object {
+export function agentActions(ports: RunPorts, said: () => Said, projection: RunProjection): object {
   return {
     releaseSlots: (_: unknown, { task, attempt }: Attempt) => ports.releaseSlots(task, attempt),
     holdSlots: (_: unknown, { task, attempt }: Attempt) => ports.holdSlots(task, attempt),
     giveUpAgentRun: (_: unknown, given: GivenUpRun) => {
       if (given.ref === undefined && given.intentAt === undefined) return
+      // Given up at its deadline, and cancelled before the next attempt: it is watched already, or its late end was told.
+      if (projection.live.get(given.task)?.gaveUp === given.attempt) return
       said().data['gaveUp'] = given
       queueMicrotask(() => ports.watchGivenUp(given))
     },
     blockAccount: (_: unknown, { task, failure }: Attempt & { failure: Failure }) =>
       queueMicrotask(() => ports.blockAccount(task, failure)),
+    applyDecision: (_: unknown, { decision, turn, round }: Decided) => {
+      said().data['decision'] = { ...decision, turn, round }
+    },
     raiseAlert: (_: unknown, alert: { code: string; message: string }) => said().alerts.push(alert),
   }
 }

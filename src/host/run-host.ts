@@ -3,21 +3,25 @@ import type { Clock } from '../domain/clock.ts'
 import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
 import type { JsonObject } from '../domain/json.ts'
+import type { Decision } from '../domain/planning.ts'
 import type { ActorKind, JournalRecord, RecordType } from '../domain/record.ts'
-import type { Workflow } from '../domain/workflow.ts'
+import type { TaskSpec, Workflow } from '../domain/workflow.ts'
 import { agentMachine } from '../machines/agent-machine.ts'
 import { managerMachine } from '../machines/manager-machine.ts'
+import { planningMachine } from '../machines/planning-machine.ts'
 import { isFinalState } from '../machines/public-state.ts'
-import { describeSupervisor, describeTransition } from '../machines/record-data.ts'
 import { type PauseReason, supervisorMachine } from '../machines/supervisor-machine.ts'
 import { DurableActors, type SettledTransition } from './durable-actors.ts'
 import type { Journal } from './journal.ts'
+import { LastRecords } from './last-records.ts'
 import { rewindTimes } from './rewind-times.ts'
 import { agentActions, type Said, type SupervisedRun, supervisorActions } from './run-actions.ts'
 import { actorOf, commandRun, commandTask } from './run-commands.ts'
 import type { RunPorts } from './run-ports.ts'
 import { RunProgress } from './run-progress.ts'
-import { type GivenUpRun, isAgent, type LiveActor, type RunProjection } from './run-projection.ts'
+import { isAgent, type LiveActor, type RunProjection } from './run-projection.ts'
+import { type Aside, setAside } from './set-aside.ts'
+import { transitionRecord } from './transition-record.ts'
 
 export interface RunHostOptions {
   readonly run: string
@@ -31,39 +35,49 @@ export interface RunHostOptions {
 /** One run: its actors, its graph and its records. The one place where a run's record is made. */
 export class RunHost {
   readonly run: string
-  readonly workflow: Workflow
   readonly projection: RunProjection
   readonly progress: RunProgress
   readonly actors: DurableActors
   readonly #options: RunHostOptions
   readonly #logic: Readonly<Record<ActorKind, AnyStateMachine>>
-  readonly #lastSeq = new Map<string, number>()
+  readonly #lastRecords: LastRecords
+  #workflow: Workflow
   #said: Said | undefined
   #finishing = false
   #changed: (() => void)[] = []
-  #unrepaired: (() => void)[] = []
 
   constructor(options: RunHostOptions) {
     this.#options = options
     this.run = options.run
-    this.workflow = options.workflow
     this.projection = options.projection
+    this.#workflow = withTasks(options.workflow, options.projection.planned)
     this.progress = new RunProgress(this, options.ports)
+    this.#lastRecords = new LastRecords(options.journal)
     this.actors = new DurableActors({
       clock: options.clock,
       onTransition: (transition) => this.#record(transition),
-      durable: (actor) => this.#durable(actor),
+      durable: (actor) => this.#lastRecords.durable(actor),
       gate: options.ports.gate,
       // What comes from the workflow and the settings need not be in every line, and may change at a resume.
       supplied: ['policy'],
     })
     const { effects } = options.ports
-    const shared = agentActions(options.ports, () => this.#say())
+    const shared = agentActions(options.ports, () => this.#say(), this.projection)
     this.#logic = {
       supervisor: this.actors.provide(supervisorMachine, effects, supervisorActions(options.ports, this.#supervised())),
-      manager: this.actors.provide(managerMachine, effects, shared),
+      manager: this.actors.provide(this.plans ? planningMachine : managerMachine, effects, shared),
       agent: this.actors.provide(agentMachine, effects, shared),
     }
+  }
+
+  /** The run's workflow with all that its manager has added. */
+  get workflow(): Workflow {
+    return this.#workflow
+  }
+
+  /** Whether the manager decides what is to be done. */
+  get plans(): boolean {
+    return this.#workflow.manager?.planning !== undefined
   }
 
   /** Starts a new run whose first record is appended here. */
@@ -76,8 +90,10 @@ export class RunHost {
   restore(): void {
     this.progress.rebuild()
     const supervisor = this.projection.live.get(SUPERVISOR)
-    if (supervisor === undefined) this.actors.start('supervisor', SUPERVISOR, this.#logic.supervisor, { run: this.run })
-    else if (!isFinalState(supervisor.state)) {
+    if (this.projection.reopenedFrom !== undefined) this.reopen(this.projection.reopenedFrom)
+    else if (supervisor === undefined) {
+      this.actors.start('supervisor', SUPERVISOR, this.#logic.supervisor, { run: this.run })
+    } else if (!isFinalState(supervisor.state)) {
       this.actors.restore('supervisor', SUPERVISOR, this.#logic.supervisor, supervisor.host)
     }
     this.#finishing = supervisor?.state === 'finishing'
@@ -85,6 +101,12 @@ export class RunHost {
       if (id === SUPERVISOR || isFinalState(actor.state)) continue
       this.#restoreActor(id === MANAGER ? 'manager' : 'agent', id, actor)
     }
+  }
+
+  /** The run had ended and has something to do again: its supervisor is a new actor. */
+  reopen(from: string): void {
+    const begun = { from, event: 'run.reopen' }
+    this.actors.start('supervisor', SUPERVISOR, this.#logic.supervisor, { run: this.run, reopened: true }, begun)
   }
 
   /** Lets the run go on: after `begin`, and after `restore` once effects may start. */
@@ -119,11 +141,13 @@ export class RunHost {
   }
 
   startAgent(task: string, extra: object): void {
-    this.actors.start('agent', task, this.#logic.agent, { ...this.#options.ports.agentInput(task), ...extra })
+    const input = { ...this.#options.ports.agentInput(task), ...this.projection.firstAttempt(task), ...extra }
+    this.actors.start('agent', task, this.#logic.agent, input)
   }
 
-  startManager(): void {
-    this.actors.start('manager', MANAGER, this.#logic.manager, this.#options.ports.managerInput())
+  startManager(extra: object = {}): void {
+    const input = { ...this.#options.ports.managerInput(), ...this.projection.firstAttempt(MANAGER), ...extra }
+    this.actors.start('manager', MANAGER, this.#logic.manager, input)
   }
 
   /** Appends one record; it is broadcast once it is durable. Returns its seq. */
@@ -137,7 +161,7 @@ export class RunHost {
       ...rest,
     }
     this.projection.fold(record)
-    this.#lastSeq.set(actor.id, record.seq)
+    this.#lastRecords.note(actor.id, record.seq)
     this.#options.journal.append(record)
     return record.seq
   }
@@ -178,11 +202,21 @@ export class RunHost {
   checkEnd(): void {
     const status = this.status
     if (status === 'running' || status === 'paused') {
+      // A forEach without items settles without a record that would tell a manager that plans.
+      if (this.plans && this.progress.graph.allSettled) this.#tellNews()
       const outcome = this.progress.outcome()
       if (outcome !== undefined) this.actors.send(SUPERVISOR, { type: 'graph.settled', outcome } as { type: string })
     } else if (status === 'finishing' && this.actors.size === 1) {
       this.actors.send(SUPERVISOR, { type: 'run.idle' })
     }
+  }
+
+  /** The manager's decision is recorded: its tasks are part of the run. */
+  #addTasks(tasks: readonly TaskSpec[]): void {
+    if (this.closed) return
+    this.#workflow = withTasks(this.#workflow, tasks)
+    this.progress.append(tasks)
+    this.checkEnd()
   }
 
   #supplied(kind: ActorKind, id: string): JsonObject {
@@ -197,66 +231,28 @@ export class RunHost {
       this.actors.restore(kind, id, this.#logic[kind], host, this.#supplied(kind, id))
     } catch (error) {
       const reason = `Its record could not be read back: ${error instanceof Error ? error.message : String(error)}`
-      this.#setAside(id, reason, last.attempt, host.snapshot?.['context'] as JsonObject | undefined)
+      const context = host.snapshot?.['context'] as JsonObject | undefined
+      this.#setAside({ id, reason, attempt: last.attempt, context })
     }
   }
 
-  /** The actor is gone; its agent run may go on and is given up, its task is put before a person. */
-  #setAside(id: string, reason: string, attempt: number, context: JsonObject | undefined): void {
-    this.actors.forget(id)
-    const { ref, intentAt } = (context ?? {}) as Pick<GivenUpRun, 'ref' | 'intentAt'>
-    if (ref !== undefined || intentAt !== undefined) {
-      const given: GivenUpRun = { task: id, attempt, ...(ref === undefined ? { intentAt } : { ref }) }
-      this.#say().data['gaveUp'] = given
-      queueMicrotask(() => this.#options.ports.watchGivenUp(given))
-    }
-    if (id === MANAGER) this.#loseManager(reason, attempt)
-    else this.startAgent(id, { quarantined: { reason, attempt } })
+  #setAside(aside: Aside): void {
+    setAside(this, this.#options.ports, { say: () => this.#say(), take: () => this.#take() }, aside)
   }
 
   /** Tells those who wait for the disk that it works again. */
   repaired(): void {
-    const waiting = this.#unrepaired
-    this.#unrepaired = []
-    for (const resolve of waiting) resolve()
-  }
-
-  async #durable(actor: string): Promise<void> {
-    const seq = this.#lastSeq.get(actor)
-    // Nothing was appended since the restore: what owes the effect is on disk already.
-    if (seq === undefined) return
-    for (;;) {
-      try {
-        return await this.#options.journal.committed(seq)
-      } catch {
-        await new Promise<void>((resolve) => this.#unrepaired.push(resolve))
-      }
-    }
+    this.#lastRecords.repaired()
   }
 
   #record(transition: SettledTransition): void {
-    const { kind, id, event, from, to, context, host } = transition
-    const said = this.#said
-    this.#said = undefined
-    const agent = kind !== 'supervisor'
-    const described = agent
-      ? describeTransition(context as never, to, event, host.timers)
-      : describeSupervisor(context, to)
-    const data = said === undefined ? described : ({ ...described, ...said.data } as JsonObject)
-    this.append(
-      'transition',
-      { kind, id },
-      {
-        ...(agent ? { task: id, attempt: context['attempt'] as number } : {}),
-        event: event.type,
-        ...(from === undefined ? {} : { from }),
-        to,
-        ...(data === undefined || Object.keys(data).length === 0 ? {} : { data }),
-        host,
-      },
-    )
+    const { kind, id, to } = transition
+    const said = this.#take()
+    this.append('transition', { kind, id }, transitionRecord(transition, said))
+    const decision = said?.data['decision'] as Decision | undefined
+    if (decision?.kind === 'delegate') queueMicrotask(() => this.#addTasks(decision.tasks))
     for (const { code, message } of said?.alerts ?? []) this.alert(code, message, id)
-    if (isFinalState(to)) this.#lastSeq.delete(id)
+    if (isFinalState(to)) this.#lastRecords.forget(id)
     if (kind === 'supervisor' || isFinalState(to)) this.#tellNews()
   }
 
@@ -267,6 +263,13 @@ export class RunHost {
   #say(): Said {
     this.#said ??= { data: {}, alerts: [] }
     return this.#said
+  }
+
+  /** What was said so far; it is said no longer. */
+  #take(): Said | undefined {
+    const said = this.#said
+    this.#said = undefined
+    return said
   }
 
   #supervised(): SupervisedRun {
@@ -298,22 +301,16 @@ export class RunHost {
     queueMicrotask(() => this.checkEnd())
   }
 
-  /** There is no actor left to say so: the record that ends the manager is made here. */
-  #loseManager(reason: string, attempt: number): void {
-    const from = this.projection.live.get(MANAGER)?.state ?? 'pending'
-    const data = { ...this.#said?.data, reason: `${reason}. The run goes on without it.` } as JsonObject
-    this.#said = undefined
-    const rest = { task: MANAGER, attempt, event: 'quarantine', from, to: 'failed', data }
-    this.append('transition', { kind: 'manager', id: MANAGER }, rest)
-    this.alert('quarantined', `manager: ${data['reason']}`, MANAGER)
-  }
-
   #quarantine(actor: string, error: unknown): void {
     const reason = `Its actor broke: ${error instanceof Error ? error.message : String(error)}`
-    const attempt = this.projection.live.get(actor)?.attempt ?? 1
+    const attempt = this.projection.live.get(actor)?.attempt ?? this.projection.firstAttempt(actor).firstAttempt ?? 1
     // What it said on the way to breaking belongs to no record.
-    this.#said = undefined
-    this.#setAside(actor, reason, attempt, this.actors.context(actor))
+    this.#take()
+    this.#setAside({ id: actor, reason, attempt, context: this.actors.context(actor) })
     this.checkEnd()
   }
+}
+
+function withTasks(workflow: Workflow, tasks: readonly TaskSpec[]): Workflow {
+  return tasks.length === 0 ? workflow : { ...workflow, tasks: [...workflow.tasks, ...tasks] }
 }

@@ -1,10 +1,14 @@
 import type { AgentRunRef } from '../domain/backend.ts'
+import type { Usage } from '../domain/budget.ts'
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
 import type { Json, JsonObject } from '../domain/json.ts'
 import type { LateEnd, LateOutcome } from '../domain/late-end.ts'
+import type { Decision } from '../domain/planning.ts'
 import type { HostPart, JournalRecord } from '../domain/record.ts'
 import type { PullRequest } from '../domain/report.ts'
+import type { TaskSpec } from '../domain/workflow.ts'
 import { isFinalState } from '../machines/public-state.ts'
+import { type BudgetFacts, emptyBudget, type FoldedUse, foldBudget, readBudget } from './budget-facts.ts'
 
 /** The last record of an actor that has not ended. */
 export interface LiveActor {
@@ -12,8 +16,12 @@ export interface LiveActor {
   readonly attempt: number
   /** The attempt whose creation was counted last: a put-back create counts once. */
   readonly counted?: number
+  /** When its creation was last intended, ms. */
+  readonly begun?: number
   /** When its last record was made, by the clock of that time; absent in checkpoints of earlier versions. */
   readonly at?: string
+  /** The attempt that it gave up last. */
+  readonly gaveUp?: number
   readonly host: HostPart
 }
 
@@ -28,6 +36,10 @@ export interface SettledTask {
   readonly output?: Json
   readonly pullRequests?: readonly PullRequest[]
   readonly reason?: string
+  /** How long the agent run took that completed it, from the intent of its create, ms. */
+  readonly ms?: number
+  /** What that agent run has used. */
+  readonly usage?: Usage
   /** The attempt whose late result a person adopted: it is that attempt's. */
   readonly adopted?: number
 }
@@ -36,6 +48,12 @@ export interface SettledTask {
 export interface LateResult {
   readonly attempt: number
   readonly outcome: LateOutcome & { readonly pullRequests: readonly PullRequest[] }
+}
+
+/** A task, an item, or the manager that is carried out once more, and the last attempt that it has made. */
+export interface RepeatedTask {
+  readonly task: string
+  readonly attempt: number
 }
 
 /** An agent run that nobody waits for any more and that may still go on. */
@@ -60,12 +78,17 @@ interface Plain {
   readonly givenUp: readonly (readonly [string, GivenUpRun])[]
   /** Absent in checkpoints of earlier versions. */
   readonly late?: readonly (readonly [string, readonly LateResult[]])[]
-  readonly created: number
+  readonly generations?: readonly (readonly [string, number])[]
+  readonly generation?: number
+  readonly reopenedFrom?: string
   readonly startedAt: number
-  readonly raised: Readonly<Record<string, number>>
-  readonly pausedMs: number
-  readonly pausedAt?: number
+  readonly budget: BudgetFacts
+  readonly planned?: readonly TaskSpec[]
+  readonly planEnd?: PlanEnd
 }
+
+/** How a plan ended: by the manager's decision, or with the manager. */
+export type PlanEnd = 'completed' | 'failed'
 
 /**
  * What a run's records add up to: all that restore needs. Folded as records are appended, so it is always the state at `seq`; a
@@ -73,31 +96,36 @@ interface Plain {
  */
 export class RunProjection {
   seq = 0
-  /** Attempts whose create was intended and not certainly refused: what the budget counts. */
-  created = 0
+  /** What is used of the budget. */
+  budget = emptyBudget()
   /** When the run began, ms. */
   startedAt = 0
-  /** By how much a person raised the budget. */
-  readonly raised: Record<string, number> = {}
-  /** How long the run was paused in all, and since when it is, ms. */
-  pausedMs = 0
-  pausedAt: number | undefined
   readonly live = new Map<string, LiveActor>()
   readonly settled = new Map<string, SettledTask>()
   /** Number of items by forEach task. */
   readonly expansions = new Map<string, number>()
   readonly givenUp = new Map<string, GivenUpRun>()
+  /** Tasks that the manager's decisions added, in their order. */
+  readonly planned: TaskSpec[] = []
+  /** Undefined as long as the manager may decide. */
+  planEnd: PlanEnd | undefined
   /** Usable late results by task. */
   readonly late = new Map<string, readonly LateResult[]>()
+  /** The last attempt of the generations before, by task: numbers are never used again. */
+  readonly generations = new Map<string, number>()
+  /** How often something was to be carried out once more. */
+  generation = 0
+  /** How the run had ended that was to go on; until its supervisor does. */
+  reopenedFrom: string | undefined
   /** Ids as they settled, so that what is new is found without looking at what is old. */
-  readonly #order: string[] = []
+  #order: string[] = []
 
   fold(record: JournalRecord): void {
     this.seq = record.seq
-    if (record.type === 'transition') this.#transition(record)
+    const used = foldBudget(this.budget, record, this.live.get(record.actor.id))
+    if (record.type === 'transition') this.#transition(record, used)
     else if (record.type === 'plan') this.#plan(record)
     else if (record.type === 'run') this.startedAt = Date.parse(record.at)
-    else if (record.type === 'command') this.#raise(record.data?.['budget'] as Record<string, number> | undefined)
     else if (record.data !== undefined) this.#notice(record, record.data)
   }
 
@@ -119,6 +147,12 @@ export class RunProjection {
     return [...this.settled].flatMap(([id, { status }]) => (status === 'failed' ? [id] : []))
   }
 
+  /** The number with which a new agent of the task, or a new manager, begins; nothing where that is 1. */
+  firstAttempt(id: string): { readonly firstAttempt?: number } {
+    const last = this.generations.get(id)
+    return last === undefined ? {} : { firstAttempt: last + 1 }
+  }
+
   toJson(): JsonObject {
     const plain: Plain = {
       seq: this.seq,
@@ -127,11 +161,12 @@ export class RunProjection {
       expansions: [...this.expansions],
       givenUp: [...this.givenUp],
       late: [...this.late],
-      created: this.created,
       startedAt: this.startedAt,
-      raised: { ...this.raised },
-      pausedMs: this.pausedMs,
-      ...(this.pausedAt === undefined ? {} : { pausedAt: this.pausedAt }),
+      budget: structuredClone(this.budget),
+      planned: [...this.planned],
+      ...(this.planEnd === undefined ? {} : { planEnd: this.planEnd }),
+      ...(this.generation === 0 ? {} : { generation: this.generation, generations: [...this.generations] }),
+      ...(this.reopenedFrom === undefined ? {} : { reopenedFrom: this.reopenedFrom }),
     }
     return plain as unknown as JsonObject
   }
@@ -140,30 +175,35 @@ export class RunProjection {
     const plain = json as unknown as Plain
     const projection = new RunProjection()
     projection.seq = plain.seq
-    projection.created = plain.created
     projection.startedAt = plain.startedAt
-    Object.assign(projection.raised, plain.raised)
-    projection.pausedMs = plain.pausedMs
-    projection.pausedAt = plain.pausedAt
+    projection.budget = readBudget(json, new Map(plain.live))
+    projection.planned.push(...(plain.planned ?? []))
+    projection.planEnd = plain.planEnd
     for (const [id, actor] of plain.live) projection.live.set(id, actor)
     for (const [id, task] of plain.settled) projection.#put(id, task)
     for (const [id, count] of plain.expansions) projection.expansions.set(id, count)
     for (const [id, run] of plain.givenUp) projection.givenUp.set(id, run)
     for (const [id, results] of plain.late ?? []) projection.late.set(id, results)
+    for (const [id, attempt] of plain.generations ?? []) projection.generations.set(id, attempt)
+    projection.generation = plain.generation ?? 0
+    projection.reopenedFrom = plain.reopenedFrom
     return projection
   }
 
-  #transition(record: JournalRecord): void {
+  #transition(record: JournalRecord, { counted, usage }: FoldedUse): void {
     const { id, kind } = record.actor
     const state = record.to ?? ''
-    if (kind === 'supervisor') this.#notePause(state, Date.parse(record.at))
+    if (kind === 'supervisor') this.reopenedFrom = undefined
+    if (kind === 'manager') this.#decide(record.data?.['decision'] as Decision | undefined, state)
     const attempt = record.attempt ?? 0
-    const counted = this.#count(this.live.get(id), state, attempt)
+    const before = this.live.get(id)
+    const begun = begunAt(before, record)
     const gaveUp = record.data?.['gaveUp'] as GivenUpRun | undefined
+    const lastGivenUp = gaveUp?.attempt ?? before?.gaveUp
     if (gaveUp !== undefined) this.givenUp.set(`${record.run}/${id}/${gaveUp.attempt}`, gaveUp)
     if (isFinalState(state)) {
       this.live.delete(id)
-      if (kind === 'agent') this.#settle(id, record)
+      if (kind === 'agent') this.#settle(id, record, begun, usage)
       else this.live.set(id, { state, attempt: record.attempt ?? 0, host: { v: 1, n: record.host?.n ?? 0 } })
       return
     }
@@ -173,31 +213,20 @@ export class RunProjection {
       state,
       attempt,
       ...(counted === undefined ? {} : { counted }),
+      ...(begun === undefined ? {} : { begun }),
       at: record.at,
+      ...(lastGivenUp === undefined ? {} : { gaveUp: lastGivenUp }),
       host: record.host ?? { v: 1, n: 0 },
     })
   }
 
-  #notePause(state: string, at: number): void {
-    // A clock that was set back meanwhile takes no time away.
-    if (this.pausedAt !== undefined) this.pausedMs += Math.max(0, at - this.pausedAt)
-    this.pausedAt = state === 'paused' ? at : undefined
+  #decide(decision: Decision | undefined, state: string): void {
+    if (decision?.kind === 'delegate') this.planned.push(...decision.tasks)
+    if (decision?.kind === 'finish') this.planEnd = decision.outcome
+    if (isFinalState(state)) this.planEnd ??= state === 'completed' ? 'completed' : 'failed'
   }
 
-  /** Counts an intended creation once an attempt, and no longer when it certainly did nothing; the attempt that is counted. */
-  #count(before: LiveActor | undefined, state: string, attempt: number): number | undefined {
-    if (state === 'creating' && before?.counted !== attempt) {
-      this.created++
-      return attempt
-    }
-    const refused = before?.state === 'creating' && (state === 'pending' || state === 'recovering')
-    const neverMade = before?.state === 'creating.reconciling' && state === 'pending'
-    if (before?.counted !== attempt || !(refused || neverMade)) return before?.counted
-    this.created--
-    return undefined
-  }
-
-  #settle(id: string, record: JournalRecord): void {
+  #settle(id: string, record: JournalRecord, begun: number | undefined, usage: Usage | undefined): void {
     const outcome = record.data?.['outcome'] as unknown as Partial<SettledTask> | undefined
     const reason = record.data?.['reason']
     this.#put(id, {
@@ -211,6 +240,11 @@ export class RunProjection {
         ? {}
         : { pullRequests: outcome.pullRequests }),
       ...(typeof reason === 'string' ? { reason } : {}),
+      // What a person completed took nobody's time.
+      ...(begun === undefined || record.to !== 'completed' || record.event === 'task.complete'
+        ? {}
+        : { ms: Math.max(0, Date.parse(record.at) - begun) }),
+      ...(usage === undefined ? {} : { usage }),
       ...(outcome?.adopted === undefined ? {} : { adopted: outcome.adopted }),
     })
   }
@@ -222,12 +256,28 @@ export class RunProjection {
   }
 
   #plan(record: JournalRecord): void {
+    const rerun = record.data?.['rerun'] as unknown as readonly RepeatedTask[] | undefined
+    if (rerun !== undefined) this.#repeat(rerun)
     const count = record.data?.['count']
-    if (record.task !== undefined && typeof count === 'number') this.expansions.set(record.task, count)
+    if (rerun === undefined && record.task !== undefined && typeof count === 'number')
+      this.expansions.set(record.task, count)
   }
 
-  #raise(budget: Readonly<Record<string, number>> | undefined): void {
-    for (const [name, more] of Object.entries(budget ?? {})) this.raised[name] = (this.raised[name] ?? 0) + more
+  /** These live again, with all that they once were forgotten but the numbers of their attempts. */
+  #repeat(tasks: readonly RepeatedTask[]): void {
+    this.generation++
+    for (const { task, attempt } of tasks) {
+      this.settled.delete(task)
+      this.expansions.delete(task)
+      this.late.delete(task)
+      // Only the manager's: that it has ended would keep another from beginning.
+      this.live.delete(task)
+      if (attempt > 0) this.generations.set(task, attempt)
+      if (task === MANAGER) this.planEnd = undefined
+    }
+    this.#order = this.#order.filter((id) => this.settled.has(id))
+    const { state = '' } = this.live.get(SUPERVISOR) ?? {}
+    if (isFinalState(state)) this.reopenedFrom = state
   }
 
   /** A given-up agent run ended: nothing is left to watch. What it returned is kept for as long as its task may still use it. */
@@ -238,10 +288,16 @@ export class RunProjection {
     if (end?.holder === undefined) return
     this.givenUp.delete(end.holder)
     if (!end.usable || end.outcome === undefined || task === undefined || attempt === undefined) return
-    if (this.settled.has(task)) return
+    if (this.settled.has(task) || attempt <= (this.generations.get(task) ?? 0)) return
     const outcome = { ...end.outcome, pullRequests: end.pullRequests ?? [] }
     this.late.set(task, [...(this.late.get(task) ?? []), { attempt, outcome }])
   }
+}
+
+/** When the creation of the record's attempt was last intended. */
+function begunAt(before: LiveActor | undefined, { to, at, attempt }: JournalRecord): number | undefined {
+  if (to === 'creating') return Date.parse(at)
+  return before?.attempt === attempt ? before?.begun : undefined
 }
 
 /** Whether an id is an agent's, not the supervisor's or the manager's. */

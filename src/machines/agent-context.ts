@@ -1,6 +1,7 @@
 import type { AgentRunRef, Failure } from '../domain/backend.ts'
 import type { Json } from '../domain/json.ts'
 import type { OnFailure } from '../domain/workflow.ts'
+import { type Steer, steersAnew } from './agent-steers.ts'
 import type { AttemptInput } from './effects.ts'
 import { explainFailure } from './explain-failure.ts'
 
@@ -15,6 +16,12 @@ export interface AgentPolicy {
   readonly onFailure: OnFailure
   /** The backend can stop a running agent run. */
   readonly canCancel: boolean
+  /** It takes a turn after the first. */
+  readonly canPrompt?: boolean
+  /** It takes what a person says while an agent is at work. */
+  readonly canSteer?: boolean
+  /** A person must say that the task may start; `given`: the run was started with `--yes`. */
+  readonly approval?: 'ask' | 'given'
   readonly seed: number
 }
 
@@ -22,6 +29,8 @@ export interface AgentInput {
   readonly run: string
   readonly task: string
   readonly policy: AgentPolicy
+  /** Its first attempt, where earlier generations of the task made some; else 1. */
+  readonly firstAttempt?: number
   /** Set when the task is not to run: why. */
   readonly skip?: string
   /** Set when the task cannot run at all: why. */
@@ -35,7 +44,7 @@ export interface AgentContext {
   readonly task: string
   readonly policy: AgentPolicy
   /** How the actor begins; only read once. */
-  readonly admit: 'run' | 'skip' | 'quarantine' | 'fail'
+  readonly admit: 'run' | 'approve' | 'skip' | 'quarantine' | 'fail'
   /** Never reused: retries and reruns count on. */
   readonly attempt: number
   /** Attempts made since a person last decided; the policy bounds these. */
@@ -57,6 +66,19 @@ export interface AgentContext {
   readonly reason?: string | undefined
   /** A create may have left and nobody knows what came of it. */
   readonly doubt?: true | undefined
+  /** The turn's prompt may have left and nobody knows whether it arrived. */
+  readonly doubtfulTurn?: true | undefined
+  /** A person paused the task: what is under way ends, nothing new starts. */
+  readonly paused?: true | undefined
+  readonly steers?: readonly Steer[] | undefined
+  /** What is on its way goes to an agent at work, in the turn under way. */
+  readonly inTurn?: true | undefined
+  /** What its paused agent asks. */
+  readonly asks?: string | undefined
+  /** The answer that is on its way. */
+  readonly answer?: string | undefined
+  /** The attempt's report was asked for once more. */
+  readonly repaired?: true | undefined
 }
 
 export type AgentCommandEvent =
@@ -67,6 +89,12 @@ export type AgentCommandEvent =
   | { type: 'task.fail'; reason?: string }
   | { type: 'task.wait'; ms?: number }
   | { type: 'task.adopt' }
+  | { type: 'task.approve'; by?: string }
+  | { type: 'task.reject'; reason?: string; by?: string }
+  | { type: 'task.answer'; text: string }
+  | { type: 'task.steer'; text: string }
+  | { type: 'task.pause' }
+  | { type: 'task.continue' }
 
 export type AgentEvent = AgentCommandEvent
 
@@ -103,7 +131,13 @@ const newAttempt = (context: AgentContext) => ({
   putBack: undefined,
   reason: undefined,
   doubt: undefined,
+  ...quietTurn,
+  repaired: undefined,
+  ...(context.steers === undefined ? {} : { steers: steersAnew(context) }),
 })
+
+/** Nothing of a turn is on its way or in doubt. */
+export const quietTurn = { doubtfulTurn: undefined, inTurn: undefined, asks: undefined, answer: undefined } as const
 
 /** What another setback leaves behind: it spaces the attempts that follow, and what the provider asked for holds for them. */
 export function setBack({ setbacks, notBefore }: Spaced, failure: Failure) {
@@ -139,7 +173,8 @@ const CANNOT_RUN = { escalate: 'quarantine', skip: 'skip', fail: 'fail', continu
 export function admission(input: AgentInput): AgentContext['admit'] {
   if (input.quarantined !== undefined) return 'quarantine'
   if (input.fail !== undefined) return CANNOT_RUN[input.policy.onFailure]
-  return input.skip === undefined ? 'run' : 'skip'
+  if (input.skip !== undefined) return 'skip'
+  return input.policy.approval === 'ask' ? 'approve' : 'run'
 }
 
 /** The reference of a state that cannot be reached without one. */

@@ -6,6 +6,11 @@
  *   any trouble -> recovering -> retrying -> pending (attempt + 1) | escalated | failed | skipped
  *   running -> escalated.overdue (past its deadline, cannot be stopped; still watched) -> reporting | running
  *   live -> cancelling -> cancelled
+ *   pending.approval -> pending | failed | skipped            a person approves or rejects; once a task
+ *   pending | retrying -> pending.paused -> pending           a person pauses the task; an attempt under way ends first
+ *   running.needsInput -> running.answering -> running        a person answers (turn + 1)
+ *   running | reporting -> running.steering -> running        what a person said, once the agent is idle (turn + 1)
+ *   reporting -> reporting.repairing -> running               a report that does not fit is asked for once more (turn + 1)
  *
  * I1: the one place that raises `attempt` is leaving for another attempt. I3: `intentAt` is set on the way into creating, so the
  * intent is in the record before the call. I7: only the watch's output or a command ends an attempt. I11: escalated takes commands.
@@ -17,26 +22,33 @@ import {
   admission,
   attemptOf,
   deadlineFailure,
-  nextAttempt,
   refOf,
   setBack,
   whenToBegin,
 } from './agent-context.ts'
 import {
+  another,
   decide,
   failed,
   giveItUp,
   giveUp,
-  goesOn,
+  keepApproval,
   keepFailure,
+  keepRejection,
   keepSettled,
+  leaveSteers,
   lookAgain,
   machine,
-  pauses,
+  putBack,
+  refused,
   release,
+  steersArrived,
+  takeBackSteers,
   waitLonger,
-  watch,
 } from './agent-parts.ts'
+import { moveSteers, sentTexts } from './agent-steers.ts'
+import { answering, answers, heard, heardAtWork, heardWhenIdle, repairing, repairs, steering } from './agent-turns.ts'
+import { goesOn, pauses, watch } from './agent-watch.ts'
 import { endReason, failureOf } from './effects.ts'
 
 const keepReason = machine.assign(({ context, event }) => {
@@ -51,11 +63,12 @@ export const agentMachine = machine.createMachine({
     task: input.task,
     policy: input.policy,
     admit: admission(input),
-    attempt: input.quarantined?.attempt ?? 1,
+    attempt: input.quarantined?.attempt ?? input.firstAttempt ?? 1,
     tries: 1,
     setbacks: 0,
     turn: 1,
     deadlineMs: input.policy.timeoutMs,
+    ...(input.policy.approval === 'given' ? { reason: 'approved by --yes' } : {}),
     ...(input.skip === undefined ? {} : { reason: input.skip }),
     ...(input.fail === undefined ? {} : { reason: input.fail }),
     ...(input.quarantined === undefined ? {} : { reason: input.quarantined.reason }),
@@ -71,36 +84,66 @@ export const agentMachine = machine.createMachine({
             { guard: 'isSkipped', target: '#agent.skipped' },
             { guard: 'isQuarantined', target: 'escalated' },
             { guard: 'cannotRun', target: '#agent.failed' },
-            { target: 'pending' },
+            { guard: 'needsApproval', target: 'pending.approval' },
+            { target: 'pending.waiting' },
           ],
         },
         pending: {
-          invoke: {
-            id: 'slots',
-            src: 'acquireSlots',
-            input: ({ context }) => ({
-              ...attemptOf(context),
-              ...whenToBegin(context),
-            }),
-            onDone: {
-              target: 'creating',
-              // The first intent of an attempt stays: a search must go back to it.
-              actions: assign(({ context, event }) => ({
-                intentAt: context.intentAt ?? event.output.at,
-                putBack: undefined,
-              })),
-            },
-            onError: { target: 'recovering', actions: keepFailure },
-          },
+          initial: 'waiting',
           on: {
             'task.complete': decide['task.complete'],
             'task.skip': decide['task.skip'],
             'task.fail': decide['task.fail'],
+            'task.steer': heard['task.steer'],
+          },
+          states: {
+            waiting: {
+              invoke: {
+                id: 'slots',
+                src: 'acquireSlots',
+                input: ({ context }) => ({
+                  ...attemptOf(context),
+                  ...whenToBegin(context),
+                }),
+                onDone: {
+                  target: '#agent.live.creating',
+                  // The first intent of an attempt stays: a search must go back to it.
+                  actions: assign(({ context, event }) => ({
+                    intentAt: context.intentAt ?? event.output.at,
+                    putBack: undefined,
+                    reason: undefined,
+                    ...(context.steers === undefined ? {} : { steers: moveSteers(context, 'queued', 'sent') }),
+                  })),
+                },
+                onError: { target: '#agent.live.recovering', actions: keepFailure },
+              },
+              on: { 'task.pause': { target: 'paused', actions: [release, assign({ paused: true })] } },
+            },
+            // It may take days: nothing of it runs meanwhile.
+            approval: {
+              entry: {
+                type: 'raiseAlert',
+                params: ({ context }) => ({ code: 'approval', message: `${context.task} waits for approval` }),
+              },
+              on: {
+                'task.approve': [
+                  { guard: 'isPaused', target: 'paused', actions: keepApproval },
+                  { target: 'waiting', actions: keepApproval },
+                ],
+                'task.reject': [
+                  { guard: 'skips', target: '#agent.skipped', actions: keepRejection },
+                  { target: '#agent.failed', actions: keepRejection },
+                ],
+                'task.pause': heard['task.pause'],
+                'task.continue': heard['task.continue'],
+              },
+            },
+            paused: { on: { 'task.continue': { target: 'waiting', actions: assign({ paused: undefined }) } } },
           },
         },
         creating: {
           initial: 'calling',
-          on: { 'task.cancel': { target: '#agent.cancelling', actions: assign({ doubt: true }) } },
+          on: { ...heard, 'task.cancel': { target: '#agent.cancelling', actions: assign({ doubt: true }) } },
           states: {
             calling: {
               invoke: {
@@ -111,36 +154,35 @@ export const agentMachine = machine.createMachine({
                   intentAt: context.intentAt ?? 0,
                   ...(context.failure === undefined ? {} : { failure: context.failure }),
                   ...(context.prompt === undefined ? {} : { prompt: context.prompt }),
+                  ...(sentTexts(context).length === 0 ? {} : { additions: sentTexts(context) }),
                 }),
                 onDone: {
                   target: '#agent.live.running',
-                  actions: assign(({ event }) => ({ ref: event.output })),
+                  actions: assign(({ context, event }) => ({ ref: event.output, ...steersArrived(context) })),
                 },
                 onError: [
                   { guard: { type: 'isUncertain', params: failed }, target: 'reconciling' },
                   {
+                    guard: { type: 'isBlockedWhilePaused', params: failed },
+                    target: '#agent.live.pending.paused',
+                    actions: refused,
+                  },
+                  {
                     guard: { type: 'isBlocked', params: failed },
-                    target: '#agent.live.pending',
-                    actions: [
-                      release,
-                      {
-                        type: 'blockAccount',
-                        params: ({ context, event }) => ({ ...attemptOf(context), failure: failureOf(event.error) }),
-                      },
-                    ],
+                    target: '#agent.live.pending.waiting',
+                    actions: refused,
+                  },
+                  {
+                    guard: { type: 'isPutBackWhilePaused', params: failed },
+                    target: '#agent.live.pending.paused',
+                    actions: putBack,
                   },
                   {
                     guard: { type: 'isPutBack', params: failed },
-                    target: '#agent.live.pending',
-                    actions: [
-                      release,
-                      assign(({ context, event }) => ({
-                        ...setBack(context, failureOf(event.error)),
-                        putBack: true,
-                      })),
-                    ],
+                    target: '#agent.live.pending.waiting',
+                    actions: putBack,
                   },
-                  { target: '#agent.live.recovering', actions: keepFailure },
+                  { target: '#agent.live.recovering', actions: [keepFailure, takeBackSteers] },
                 ],
               },
             },
@@ -153,12 +195,19 @@ export const agentMachine = machine.createMachine({
                   {
                     guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'found' }) },
                     target: '#agent.live.running',
-                    actions: assign(({ event }) => (event.output.kind === 'found' ? { ref: event.output.ref } : {})),
+                    actions: assign(({ context, event }) =>
+                      event.output.kind === 'found' ? { ref: event.output.ref, ...steersArrived(context) } : {},
+                    ),
+                  },
+                  {
+                    guard: { type: 'isAbsentWhilePaused', params: ({ event }) => ({ kind: event.output.kind }) },
+                    target: '#agent.live.pending.paused',
+                    actions: [release, takeBackSteers],
                   },
                   {
                     guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'absent' }) },
-                    target: '#agent.live.pending',
-                    actions: release,
+                    target: '#agent.live.pending.waiting',
+                    actions: [release, takeBackSteers],
                   },
                   {
                     target: '#agent.live.escalated.doubtful',
@@ -203,11 +252,14 @@ export const agentMachine = machine.createMachine({
               },
             ],
           },
-          on: { ...giveItUp, 'task.wait': waitLonger },
+          on: { ...giveItUp, ...heard, 'task.wait': waitLonger },
           states: {
-            watching: { invoke: watch('active', [pauses]) },
-            needsInput: { invoke: watch('paused', [goesOn]) },
+            watching: { invoke: watch('active', [pauses]), on: heardAtWork },
+            needsInput: { invoke: watch('paused', [goesOn]), on: { ...heardWhenIdle, 'task.answer': answers } },
+            answering,
+            steering,
             stopping: {
+              entry: leaveSteers,
               invoke: {
                 id: 'stop',
                 src: 'settleAgentRun',
@@ -241,14 +293,26 @@ export const agentMachine = machine.createMachine({
           },
         },
         reporting: {
-          invoke: {
-            id: 'report',
-            src: 'readReport',
-            input: ({ context }) => ({ ...attemptOf(context), ref: refOf(context), turn: context.turn }),
-            onDone: '#agent.completed',
-            onError: { target: 'recovering', actions: keepFailure },
+          initial: 'reading',
+          on: { ...decide, ...heard },
+          states: {
+            reading: {
+              invoke: {
+                id: 'report',
+                src: 'readReport',
+                input: ({ context }) => ({
+                  ...attemptOf(context),
+                  ref: refOf(context),
+                  turn: context.turn,
+                  ...(context.doubtfulTurn ? { doubtful: true as const } : {}),
+                }),
+                onDone: '#agent.completed',
+                onError: [repairs, { target: '#agent.live.recovering', actions: keepFailure }],
+              },
+              on: heardWhenIdle,
+            },
+            repairing,
           },
-          on: decide,
         },
         recovering: {
           entry: release,
@@ -280,19 +344,22 @@ export const agentMachine = machine.createMachine({
         },
         retrying: {
           after: {
-            retryDelay: {
-              target: 'pending',
-              actions: assign(({ context }) => nextAttempt(context)),
-            },
+            retryDelay: [
+              { guard: 'isPaused', target: 'pending.paused', actions: another },
+              { target: 'pending.waiting', actions: another },
+            ],
           },
-          on: decide,
+          on: { ...decide, ...heard },
         },
         escalated: {
           initial: 'waiting',
-          entry: {
-            type: 'raiseAlert',
-            params: ({ context }) => ({ code: 'escalated', message: context.reason ?? 'A person must decide' }),
-          },
+          entry: [
+            {
+              type: 'raiseAlert',
+              params: ({ context }) => ({ code: 'escalated', message: context.reason ?? 'A person must decide' }),
+            },
+            leaveSteers,
+          ],
           states: {
             waiting: { entry: release, on: decide },
             // Nobody has chosen yet, so it is still watched: an end by evidence is taken as if in time.
@@ -344,9 +411,9 @@ export const agentMachine = machine.createMachine({
         },
       },
     },
-    completed: { entry: release, type: 'final' },
-    failed: { entry: release, type: 'final' },
-    cancelled: { entry: release, type: 'final' },
-    skipped: { entry: release, type: 'final' },
+    completed: { entry: [release, leaveSteers], type: 'final' },
+    failed: { entry: [release, leaveSteers], type: 'final' },
+    cancelled: { entry: [release, leaveSteers], type: 'final' },
+    skipped: { entry: [release, leaveSteers], type: 'final' },
   },
 })

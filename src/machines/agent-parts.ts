@@ -8,10 +8,12 @@ import {
   attemptOf,
   BLOCKED,
   freshAttempt,
+  nextAttempt,
   PUT_BACK,
-  refOf,
+  setBack,
   setbacksOf,
 } from './agent-context.ts'
+import { hasQueued, hasRoom, moveSteers } from './agent-steers.ts'
 import { backoffDelay } from './backoff.ts'
 import {
   type AcquireInput,
@@ -19,8 +21,9 @@ import {
   type AttemptInput,
   type CreateInput,
   type DiagnoseInput,
-  endFailure,
   failureOf,
+  type PromptInput,
+  type PromptOutput,
   provided,
   type ReconcileInput,
   type ReconcileOutput,
@@ -44,6 +47,7 @@ export const machine = setup({
     reconcileAgentRun: provided<ReconcileOutput, ReconcileInput>('reconcileAgentRun'),
     watchAgentRun: provided<WatchOutput, WatchInput>('watchAgentRun'),
     readReport: provided<ReportOutput, ReportInput>('readReport'),
+    promptAgentRun: provided<PromptOutput, PromptInput>('promptAgentRun'),
     diagnoseFailure: provided<Failure, DiagnoseInput>('diagnoseFailure'),
     settleAgentRun: provided<SettleOutput, SettleInput>('settleAgentRun'),
   },
@@ -62,8 +66,21 @@ export const machine = setup({
     isSkipped: ({ context }) => context.admit === 'skip',
     isQuarantined: ({ context }) => context.admit === 'quarantine',
     cannotRun: ({ context }) => context.admit === 'fail',
-    isPutBack: (_, failure: Failure) => failure.certain && PUT_BACK.has(failure.kind),
+    needsApproval: ({ context }) => context.admit === 'approve',
+    isPutBack: (_, failure: Failure) => isPutBack(failure),
     isBlocked: (_, failure: Failure) => BLOCKED.has(failure.kind),
+    isPaused: ({ context }) => context.paused === true,
+    isNotPaused: ({ context }) => context.paused !== true,
+    isPutBackWhilePaused: ({ context }, failure: Failure) => context.paused === true && isPutBack(failure),
+    isBlockedWhilePaused: ({ context }, failure: Failure) => context.paused === true && BLOCKED.has(failure.kind),
+    isAbsentWhilePaused: ({ context }, params: { kind: string }) => context.paused === true && params.kind === 'absent',
+    hasRoom: ({ context }) => hasRoom(context),
+    maySend: ({ context }, params: MaySend) => maySend(context, params),
+    mayTellIdle: ({ context }, params: { kind: string; as: string }) =>
+      params.kind === params.as && maySend(context, { as: 'turn', when: 'idle' }),
+    mayHaveArrived: (_, output: PromptOutput) => output.certain === false,
+    mayRepair: ({ context }, failure: Failure) =>
+      failure.kind === 'invalid-report' && context.policy.canPrompt === true && context.repaired !== true,
     isUncertain: (_, failure: Failure) => !failure.certain,
     mayRetry: ({ context }, failure: Failure) => failure.retryable && context.tries < context.policy.attempts,
     escalates: ({ context }) => context.policy.onFailure === 'escalate',
@@ -84,6 +101,24 @@ export const machine = setup({
     deadline: ({ context }) => context.deadlineMs,
   },
 })
+
+function isPutBack(failure: Failure): boolean {
+  return failure.certain && PUT_BACK.has(failure.kind)
+}
+
+/** As a turn of its own, or in the turn under way; when a person says it, lets the task go on, or the agent is idle. */
+export interface MaySend {
+  readonly as: 'turn' | 'inTurn'
+  readonly when: 'said' | 'continued' | 'idle'
+}
+
+/** Whether what people said goes to the agent now. */
+function maySend(context: AgentContext, { as, when }: MaySend): boolean {
+  const { canPrompt, canSteer } = context.policy
+  if ((as === 'turn' ? canPrompt : canSteer) !== true) return false
+  if (when === 'said') return context.paused !== true && hasRoom(context)
+  return (context.paused === true) === (when === 'continued') && hasQueued(context)
+}
 
 export const release = {
   type: 'releaseSlots',
@@ -107,21 +142,60 @@ export const keepSettled = machine.assign(({ context, event }) => {
   return settled === undefined ? {} : { reason: settled.note, ref: context.ref ?? settled.ref }
 })
 export const failed = ({ event }: { event: { error: unknown } }) => failureOf(event.error)
+/** A create that certainly did nothing took nothing along. */
+export const takeBackSteers = machine.assign(({ context }) => ({ steers: moveSteers(context, 'sent', 'queued') }))
+/** What was on its way when it was left: nobody knows whether it arrived. */
+export const leaveSteers = machine.assign(({ context }) => ({ steers: moveSteers(context, 'sent', 'maybe') }))
+/** The create took along what was said before it. */
+export const steersArrived = (context: AgentContext) => ({ steers: moveSteers(context, 'sent', 'delivered') })
+
+/** The next attempt. */
+export const another = machine.assign(({ context }) => nextAttempt(context))
+/** What closes the account, and what puts a create back: neither costs an attempt. */
+export const refused = [
+  release,
+  takeBackSteers,
+  {
+    type: 'blockAccount',
+    params: ({ context, event }: { context: AgentContext; event: { error: unknown } }) => ({
+      ...attemptOf(context),
+      failure: failureOf(event.error),
+    }),
+  },
+] as const
+export const putBack = [
+  release,
+  takeBackSteers,
+  machine.assign(({ context, event }) => ({
+    ...setBack(context, failureOf('error' in event ? event.error : undefined)),
+    putBack: true,
+  })),
+] as const
+
+const byWhom = (event: AgentEvent | { type: string }) =>
+  'by' in event && event.by !== undefined ? event.by : 'a person'
+/** A person says that a task may start, or may not. */
+export const keepApproval = machine.assign(({ event }) => ({ reason: `approved by ${byWhom(event)}` }))
+export const keepRejection = machine.assign(({ event }) => {
+  const why = event.type === 'task.reject' && event.reason !== undefined ? `: ${event.reason}` : ''
+  return { reason: `rejected by ${byWhom(event)}${why}` }
+})
 
 /** What a person may decide about a task that does not go on by itself; `first` says what becomes of its agent run. */
 function decisions<First extends object>(first: First) {
+  const anew = [
+    first,
+    release,
+    machine.assign(({ context, event }) => ({
+      ...freshAttempt(context),
+      ...(event.type === 'task.retry' && event.prompt !== undefined ? { prompt: event.prompt } : {}),
+    })),
+  ] as const
   return {
-    'task.retry': {
-      target: '#agent.live.pending',
-      actions: [
-        first,
-        release,
-        machine.assign(({ context, event }) => ({
-          ...freshAttempt(context),
-          ...(event.type === 'task.retry' && event.prompt !== undefined ? { prompt: event.prompt } : {}),
-        })),
-      ],
-    },
+    'task.retry': [
+      { guard: 'isPaused', target: '#agent.live.pending.paused', actions: anew },
+      { target: '#agent.live.pending.waiting', actions: anew },
+    ],
     'task.complete': { target: '#agent.completed', actions: first },
     'task.skip': { target: '#agent.skipped', actions: [first, machine.assign({ reason: 'skipped by a person' })] },
     'task.fail': {
@@ -149,6 +223,7 @@ export const waitLonger = {
     setbacks: 0,
     reason: undefined,
     failure: undefined,
+    asks: undefined,
   })),
 } as const
 
@@ -160,57 +235,3 @@ export const lookAgain = {
     machine.assign({ reason: undefined, doubt: undefined, setbacks: 0 }),
   ],
 } as const
-
-/** Tells people what an agent that is paused asks, and where it can be told. */
-const askPeople = {
-  type: 'raiseAlert',
-  params: ({ context, event }: { context: AgentContext; event: { output: WatchOutput } }) => {
-    const { asks } = event.output
-    const where = context.ref?.url ?? context.ref?.id ?? 'the backend'
-    const what = asks === undefined ? 'is paused and waits for input' : `asks: ${asks}`
-    return { code: 'needs-input', message: `${context.task} ${what} (answer at ${where})` }
-  },
-} as const
-/** The agent run is paused, or goes on. */
-export const pauses = { as: 'paused', target: '#agent.live.running.needsInput', actions: askPeople } as const
-export const goesOn = { as: 'active', target: '#agent.live.running.watching', actions: [] } as const
-
-/** Watches the agent run until it ends or is no longer what it was seen to be. */
-export function watch<Other extends typeof pauses | typeof goesOn>(
-  expect: WatchInput['expect'],
-  other: readonly Other[],
-) {
-  const kindIs = (as: WatchOutput['kind']) =>
-    ({
-      type: 'is',
-      params: ({ event }: { event: { output: WatchOutput } }) => ({ kind: event.output.kind, as }),
-    }) as const
-  return {
-    id: 'watch',
-    src: 'watchAgentRun',
-    input: ({ context }: { context: AgentContext }) => ({
-      ...attemptOf(context),
-      ref: refOf(context),
-      turn: context.turn,
-      expect,
-      ...(context.intentAt === undefined ? {} : { intentAt: context.intentAt }),
-    }),
-    onDone: [
-      {
-        guard: kindIs('complete'),
-        target: '#agent.live.reporting',
-        // It ended by evidence, so that it was late no longer matters.
-        actions: machine.assign({ reason: undefined }),
-      },
-      ...other.map(({ as, target, actions }) => ({ guard: kindIs(as), target, actions })),
-      {
-        target: '#agent.live.recovering',
-        actions: machine.assign(({ event }) => ({
-          failure: 'output' in event ? endFailure(event.output as WatchOutput) : failureOf(undefined),
-        })),
-      },
-    ],
-    // A watch that broke says nothing of the agent run: it may go on.
-    onError: { target: '#agent.live.recovering', actions: [keepFailure, giveUp] },
-  } as const
-}

@@ -1,7 +1,10 @@
 import { fromPromise } from 'xstate'
 import type { AgentRunRef, Failure } from '../domain/backend.ts'
+import type { Usage } from '../domain/budget.ts'
 import type { Json } from '../domain/json.ts'
+import type { Decision, RefusedDecision } from '../domain/planning.ts'
 import type { PullRequest } from '../domain/report.ts'
+import type { ReportedWork } from '../domain/reported-work.ts'
 import { explainFailure, normaliseStatus } from './explain-failure.ts'
 
 /** What the effects of agents and managers take and give. Inputs are plain JSON: they are journaled as owed. */
@@ -18,12 +21,16 @@ export interface AcquireInput extends AttemptInput {
 export interface AcquireOutput {
   /** When everything was held: the create's intent, ms. */
   readonly at: number
+  /** What the budget has set aside for it, beside one agent run. */
+  readonly reserved?: Usage
 }
 export interface CreateInput extends AttemptInput {
   readonly intentAt: number
   readonly failure?: Failure
   /** A person's replacement of the task's prompt. */
   readonly prompt?: string
+  /** What people said to the task before it had an agent. */
+  readonly additions?: readonly string[]
 }
 export interface ReconcileInput extends AttemptInput {
   readonly intentAt: number
@@ -39,6 +46,8 @@ export interface WatchInput extends AttemptInput {
   readonly expect: 'active' | 'paused' | 'end'
   /** When its create was intended: how far back it is looked for when it seems to have vanished. */
   readonly intentAt?: number
+  /** Nobody knows whether the turn's prompt arrived: an end of the turn before counts once it has stood for a while. */
+  readonly doubtful?: true
 }
 export interface WatchOutput {
   readonly kind: 'complete' | 'failed' | 'cancelled' | 'gone' | 'paused' | 'active'
@@ -47,10 +56,14 @@ export interface WatchOutput {
   readonly asks?: string
   /** Of one that did not complete: the branch of its pull request. */
   readonly branch?: string
+  /** What the agent run has used so far. */
+  readonly usage?: Usage
 }
 export interface ReportInput extends AttemptInput {
   readonly ref: AgentRunRef
   readonly turn: number
+  /** Nobody knows whether the turn's prompt arrived: the report may be that of the turn before. */
+  readonly doubtful?: true
 }
 /** A checked report; large texts lie in a file named by `file`. */
 export interface ReportOutput {
@@ -58,9 +71,17 @@ export interface ReportOutput {
   readonly file?: string
   readonly output?: Json
   readonly metrics?: Json
+  /** What it claims of its work, where `output` lies in the file. */
+  readonly work?: ReportedWork
   readonly pullRequests: readonly PullRequest[]
   readonly url?: string
 }
+export interface DecisionInput extends ReportInput {
+  /** No decision may follow: it must end the plan. */
+  readonly lastRound: boolean
+}
+/** What a manager that plans decided in a turn. */
+export type DecisionOutput = Decision | RefusedDecision
 export interface DiagnoseInput extends AttemptInput {
   readonly failure: Failure
   readonly ref?: AgentRunRef
@@ -76,6 +97,7 @@ export interface SettleOutput {
   readonly ref?: AgentRunRef
   /** The agent run may go on at the backend. */
   readonly stillRunning: boolean
+  readonly usage?: Usage
 }
 
 /** Marks an effect that the composition root provides; the error names what was forgotten. */
@@ -128,6 +150,8 @@ function sentence(text: string): string {
 export interface NewsInput extends AttemptInput {
   /** The last record the manager was told of. */
   readonly toldUpTo: number
+  /** What it is to be told is there: it is waited until a turn may be sent. */
+  readonly due?: true
 }
 export interface NewsOutput {
   /** Everything settled up to this record is told in the coming turn. */
@@ -137,10 +161,24 @@ export interface NewsOutput {
   /** The run is ending: this is the last turn. */
   readonly final: boolean
 }
+/** What a turn after the first says. What a person or an agent wrote is cut before it gets here: it is journaled. */
+export type TurnMessage =
+  /** To the manager: everything settled up to `upTo` and not told before. */
+  | { readonly kind: 'news'; readonly toldUpTo: number; readonly upTo: number; readonly final: boolean }
+  /** To a manager that plans: its decision was refused. */
+  | { readonly kind: 'refusal'; readonly problems: readonly string[] }
+  /** The report does not fit: it is asked for once more. */
+  | { readonly kind: 'repair'; readonly problems: readonly string[] }
+  /** A person answers what was asked. */
+  | { readonly kind: 'answer'; readonly text: string }
+  /** A person says something that nobody asked for. Never sent twice. `inTurn`: to an agent at work, in the turn under way. */
+  | { readonly kind: 'steer'; readonly text: string; readonly inTurn?: true }
 export interface PromptInput extends AttemptInput {
   readonly ref: AgentRunRef
   readonly turn: number
-  readonly toldUpTo: number
-  readonly upTo: number
-  readonly final: boolean
+  readonly message: TurnMessage
+}
+export interface PromptOutput {
+  /** False: it may have arrived, and is not sent again. */
+  readonly certain: boolean
 }

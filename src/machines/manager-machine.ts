@@ -9,100 +9,20 @@
  * Its inbox is a projection: a turn stores `{turn, upTo}` before it is sent, so a crash repeats or loses none. I3 holds as for agents.
  * I11: every wait ends by the turn's deadline, by `manager.finish` or by `manager.cancel`.
  */
-import { assign, type DoneActorEvent, type ErrorActorEvent, setup } from 'xstate'
-import type { AgentRunRef, Failure } from '../domain/backend.ts'
-import { BLOCKED, PUT_BACK, setBack, setbacksOf, whenToBegin } from './agent-context.ts'
-import { backoffDelay } from './backoff.ts'
+import { assign } from 'xstate'
+import { setBack } from './agent-context.ts'
+import { endFailure, endReason, failureOf } from './effects.ts'
+import { attemptOf, refOf } from './manager-context.ts'
 import {
-  type AcquireInput,
-  type AcquireOutput,
-  type AttemptInput,
-  type CreateInput,
-  type DiagnoseInput,
-  endFailure,
-  endReason,
-  failureOf,
-  type NewsInput,
-  type NewsOutput,
-  type PromptInput,
-  provided,
-  type ReconcileInput,
-  type ReconcileOutput,
-  type ReportInput,
-  type ReportOutput,
-  type SettleInput,
-  type SettleOutput,
-  type WatchInput,
-  type WatchOutput,
-} from './effects.ts'
-import { attemptOf, type ManagerContext, type ManagerEvent, type ManagerInput, refOf } from './manager-context.ts'
-
-const machine = setup({
-  types: {
-    context: {} as ManagerContext,
-    events: {} as ManagerEvent | DoneActorEvent<unknown> | ErrorActorEvent,
-    input: {} as ManagerInput,
-  },
-  actors: {
-    acquireSlots: provided<AcquireOutput, AcquireInput>('acquireSlots'),
-    createAgentRun: provided<AgentRunRef, CreateInput>('createAgentRun'),
-    reconcileAgentRun: provided<ReconcileOutput, ReconcileInput>('reconcileAgentRun'),
-    watchAgentRun: provided<WatchOutput, WatchInput>('watchAgentRun'),
-    readReport: provided<ReportOutput, ReportInput>('readReport'),
-    awaitNews: provided<NewsOutput, NewsInput>('awaitNews'),
-    promptAgentRun: provided<null, PromptInput>('promptAgentRun'),
-    diagnoseFailure: provided<Failure, DiagnoseInput>('diagnoseFailure'),
-    settleAgentRun: provided<SettleOutput, SettleInput>('settleAgentRun'),
-  },
-  actions: {
-    releaseSlots: (_, _params: AttemptInput) => {},
-    giveUpAgentRun: (_, _params: AttemptInput & { ref: AgentRunRef | undefined; intentAt: number | undefined }) => {},
-    blockAccount: (_, _params: AttemptInput & { failure: Failure }) => {},
-    raiseAlert: (_, _params: { code: string; message: string }) => {},
-  },
-  guards: {
-    isPutBack: (_, failure: Failure) => failure.certain && PUT_BACK.has(failure.kind),
-    isBlocked: (_, failure: Failure) => BLOCKED.has(failure.kind),
-    isUncertain: (_, failure: Failure) => !failure.certain,
-    isFinishing: ({ context }) => context.finishing === true,
-    mayRetry: ({ context }, failure: Failure) =>
-      !context.finishing && failure.retryable && context.tries < context.policy.attempts,
-    isLastTurn: ({ context }) => context.final,
-    isStillRunning: ({ event }) => 'output' in event && (event.output as SettleOutput).stillRunning,
-    hasNothingToTell: (_, news: NewsOutput) => news.final && !news.changed,
-    is: (_, params: { kind: string; as: string }) => params.kind === params.as,
-  },
-  delays: {
-    retryDelay: ({ context }) =>
-      backoffDelay(
-        context.policy,
-        Math.max(1, setbacksOf(context)),
-        context.policy.seed,
-        `${context.run}/manager/${context.attempt}`,
-      ),
-    turnDeadline: ({ context }) => context.policy.timeoutMs,
-  },
-})
-
-const release = {
-  type: 'releaseSlots',
-  params: ({ context }: { context: ManagerContext }) => attemptOf(context),
-} as const
-/** Without a ref but with a doubt, it is looked for by the time of its intent. */
-const giveUp = {
-  type: 'giveUpAgentRun',
-  params: ({ context }: { context: ManagerContext }) => ({
-    ...attemptOf(context),
-    ref: context.ref,
-    intentAt: context.ref === undefined && context.doubt ? context.intentAt : undefined,
-  }),
-} as const
-const keepFailure = machine.assign(({ event }) => ({ failure: failureOf('error' in event ? event.error : undefined) }))
-const keepSettled = machine.assign(({ context, event }) => {
-  const settled = 'output' in event ? (event.output as SettleOutput) : undefined
-  return settled === undefined ? {} : { reason: settled.note, ref: context.ref ?? settled.ref }
-})
-const failed = ({ event }: { event: { error: unknown } }) => failureOf(event.error)
+  cancellingState,
+  creatingState,
+  giveUp,
+  keepFailure,
+  machine,
+  overWhileFailed,
+  pendingState,
+  release,
+} from './manager-parts.ts'
 
 const silent = {
   target: '#manager.failed',
@@ -121,18 +41,12 @@ const lost = {
   ],
 } as const
 
-/** A run that is over pays for no further manager. */
-const overWhileFailed = {
-  target: '#manager.failed',
-  actions: machine.assign({ reason: 'The manager had failed when the run ended' }),
-} as const
-
 export const managerMachine = machine.createMachine({
   id: 'manager',
   context: ({ input }) => ({
     run: input.run,
     policy: input.policy,
-    attempt: 1,
+    attempt: input.firstAttempt ?? 1,
     tries: 1,
     setbacks: 0,
     turn: 1,
@@ -149,95 +63,8 @@ export const managerMachine = machine.createMachine({
         'manager.finish': { actions: assign({ finishing: true }) },
       },
       states: {
-        pending: {
-          invoke: {
-            id: 'slots',
-            src: 'acquireSlots',
-            input: ({ context }) => ({
-              ...attemptOf(context),
-              ...whenToBegin(context),
-            }),
-            onDone: {
-              target: 'creating',
-              actions: assign(({ context, event }) => ({
-                intentAt: context.intentAt ?? event.output.at,
-                putBack: undefined,
-              })),
-            },
-            onError: { target: 'recovering', actions: keepFailure },
-          },
-          // Nothing was created and nobody is left to be managed.
-          on: { 'manager.finish': '#manager.completed' },
-        },
-        creating: {
-          initial: 'calling',
-          on: { 'manager.cancel': { target: '#manager.cancelling', actions: assign({ doubt: true }) } },
-          states: {
-            calling: {
-              invoke: {
-                id: 'create',
-                src: 'createAgentRun',
-                input: ({ context }) => ({
-                  ...attemptOf(context),
-                  intentAt: context.intentAt ?? 0,
-                  ...(context.failure === undefined ? {} : { failure: context.failure }),
-                }),
-                onDone: {
-                  target: '#manager.live.running.deciding',
-                  actions: assign(({ event }) => ({ ref: event.output })),
-                },
-                onError: [
-                  { guard: { type: 'isUncertain', params: failed }, target: 'reconciling' },
-                  { guard: 'isFinishing', target: '#manager.failed', actions: keepFailure },
-                  {
-                    guard: { type: 'isBlocked', params: failed },
-                    target: '#manager.live.pending',
-                    actions: [
-                      release,
-                      {
-                        type: 'blockAccount',
-                        params: ({ context, event }) => ({ ...attemptOf(context), failure: failureOf(event.error) }),
-                      },
-                    ],
-                  },
-                  {
-                    guard: { type: 'isPutBack', params: failed },
-                    target: '#manager.live.pending',
-                    actions: [
-                      release,
-                      assign(({ context, event }) => ({
-                        ...setBack(context, failureOf(event.error)),
-                        putBack: true,
-                      })),
-                    ],
-                  },
-                  { target: '#manager.live.recovering', actions: keepFailure },
-                ],
-              },
-            },
-            reconciling: {
-              invoke: {
-                id: 'reconcile',
-                src: 'reconcileAgentRun',
-                input: ({ context }) => ({ ...attemptOf(context), intentAt: context.intentAt ?? 0 }),
-                onDone: [
-                  {
-                    guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'found' }) },
-                    target: '#manager.live.running.deciding',
-                    actions: assign(({ event }) => (event.output.kind === 'found' ? { ref: event.output.ref } : {})),
-                  },
-                  {
-                    guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'unknown' }) },
-                    ...lost,
-                  },
-                  { guard: 'isFinishing', target: '#manager.completed' },
-                  { target: '#manager.live.pending', actions: release },
-                ],
-                onError: lost,
-              },
-            },
-          },
-        },
+        pending: pendingState,
+        creating: creatingState(lost),
         running: {
           initial: 'idle',
           states: {
@@ -274,9 +101,7 @@ export const managerMachine = machine.createMachine({
                   ...attemptOf(context),
                   ref: refOf(context),
                   turn: context.turn,
-                  toldUpTo: context.toldUpTo,
-                  upTo: context.upTo,
-                  final: context.final,
+                  message: { kind: 'news', toldUpTo: context.toldUpTo, upTo: context.upTo, final: context.final },
                 }),
                 onDone: 'deciding',
                 onError: { target: '#manager.live.recovering', actions: keepFailure },
@@ -381,25 +206,7 @@ export const managerMachine = machine.createMachine({
         },
       },
     },
-    cancelling: {
-      invoke: {
-        id: 'settle',
-        src: 'settleAgentRun',
-        input: ({ context }) => ({
-          ...attemptOf(context),
-          ...(context.ref === undefined ? {} : { ref: context.ref }),
-          ...(context.doubt && context.intentAt !== undefined ? { intentAt: context.intentAt } : {}),
-        }),
-        onDone: [
-          { guard: 'isStillRunning', target: 'cancelled', actions: [keepSettled, giveUp] },
-          { target: 'cancelled', actions: keepSettled },
-        ],
-        onError: {
-          target: 'cancelled',
-          actions: [assign(({ event }) => ({ reason: `It may still run: ${failureOf(event.error).message}` })), giveUp],
-        },
-      },
-    },
+    cancelling: cancellingState,
     completed: { entry: release, type: 'final' },
     failed: {
       entry: [

@@ -1,7 +1,7 @@
 import type { StateValue } from 'xstate'
 
 /** States that only group others, or are what a compound does by default: people do not see them. */
-const HIDDEN = new Set(['live', 'calling', 'watching', 'waiting'])
+const HIDDEN = new Set(['live', 'calling', 'watching', 'waiting', 'reading'])
 
 /** The public name of a state: `running`, or with a sub-state `running.needsInput`. */
 export function publicState(value: StateValue): string {

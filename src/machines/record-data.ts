@@ -1,8 +1,11 @@
 import type { AgentRunRef, Failure } from '../domain/backend.ts'
+import type { Usage } from '../domain/budget.ts'
 import type { Json, JsonObject } from '../domain/json.ts'
 import type { HostPart } from '../domain/record.ts'
 import type { PullRequest } from '../domain/report.ts'
-import { failureOf, type ReportOutput, type SettleOutput, type WatchOutput } from './effects.ts'
+import type { ReportedWork } from '../domain/reported-work.ts'
+import type { Steer } from './agent-steers.ts'
+import { failureOf, type ReportOutput, type SettleOutput } from './effects.ts'
 import { mainState } from './public-state.ts'
 
 /** What a transition's record tells the outside, beside its states. All of it is JSON. */
@@ -17,8 +20,15 @@ export interface TransitionData {
   /** When it goes on by itself, ISO. */
   readonly until?: string
   readonly outcome?: OutcomeData
+  /** What the budget has set aside for the agent run, and what that has used so far. */
+  readonly reserved?: Usage
+  readonly usage?: Usage
   /** What a cancel achieved, or what a paused agent asks. */
   readonly note?: string
+  /** A person paused the task. */
+  readonly paused?: true
+  /** What people said to it, the beginnings. */
+  readonly steers?: readonly Steer[]
 }
 
 /** A completed task's result as its record holds it; `file` names the whole where `result` is cut. */
@@ -27,6 +37,8 @@ export interface OutcomeData {
   readonly file?: string
   readonly output?: Json
   readonly metrics?: Json
+  /** What the report claims, where it is not in `output`. */
+  readonly work?: ReportedWork
   readonly pullRequests: readonly PullRequest[]
   /** The attempt whose late result a person adopted. */
   readonly adopted?: number
@@ -38,6 +50,9 @@ interface Described {
   readonly ref?: AgentRunRef | undefined
   readonly reason?: string | undefined
   readonly failure?: Failure | undefined
+  readonly paused?: true | undefined
+  readonly steers?: readonly Steer[] | undefined
+  readonly asks?: string | undefined
 }
 
 interface CausingEvent {
@@ -57,22 +72,33 @@ export function describeTransition(
   timers: HostPart['timers'] = [],
 ): JsonObject | undefined {
   const data: TransitionData = {
-    ...(to === 'running' || to === 'running.deciding' || to === 'escalated.overdue' || to === 'cancelled'
+    ...(to === 'running' ||
+    to === 'running.deciding' ||
+    to === 'escalated.undecided' ||
+    to === 'escalated.overdue' ||
+    to === 'cancelled'
       ? refData(context)
       : {}),
     ...(context.turn > 1 ? { turn: context.turn } : {}),
     // Why it stood still before says nothing of a task that is done.
     ...(context.reason === undefined || to === 'completed' ? {} : { reason: context.reason }),
-    ...(to === 'pending' && event.type === 'xstate.error.actor.create' ? putBackData(event.error) : {}),
+    ...(mainState(to) === 'pending' && event.type === 'xstate.error.actor.create' ? putBackData(event.error) : {}),
     ...(context.failure === undefined || !FAILING.has(to) ? {} : { failure: shortFailure(context.failure, to) }),
     ...(event.type === 'xstate.done.actor.report' ? { outcome: outcomeOf(event.output as ReportOutput) } : {}),
     ...(event.type === 'task.complete' ? { outcome: event.outcome ?? commandedOutcome(event.result ?? null) } : {}),
     ...(to === 'retrying' ? untilData(timers) : {}),
-    ...(to === 'running.needsInput' ? askedData(event.output as WatchOutput | undefined) : {}),
+    ...(event.type.startsWith(DONE) ? usageData(event.output) : {}),
+    ...(to === 'running.asking' ? { note: `it asks: ${context.reason ?? ''}`.slice(0, 1_000) } : {}),
+    ...(ASKED.has(to) ? askedData(context) : {}),
+    ...saidData(context),
     ...(event.type === 'xstate.done.actor.settle' ? { note: (event.output as SettleOutput).note } : {}),
   }
   return Object.keys(data).length === 0 ? undefined : (data as JsonObject)
 }
+
+const DONE = 'xstate.done.actor.'
+/** Of what a person said, records show so much, characters. */
+const MOST_SHOWN = 200
 
 const FAILING = new Set([
   'recovering',
@@ -90,6 +116,12 @@ function putBackData(error: unknown): TransitionData {
   return kind === 'quota' || kind === 'auth' ? {} : { reason: message.slice(0, 1_000) }
 }
 
+/** What an effect learned of what its agent run uses. */
+function usageData(output: unknown): TransitionData {
+  const { reserved, usage } = (output ?? {}) as { readonly reserved?: Usage; readonly usage?: Usage }
+  return { ...(reserved === undefined ? {} : { reserved }), ...(usage === undefined ? {} : { usage }) }
+}
+
 const refData = (context: Described) => (context.ref === undefined ? {} : { ref: context.ref })
 
 const shortFailure = ({ kind, message, retryable, why }: Failure, to: string) => ({
@@ -103,8 +135,19 @@ const shortFailure = ({ kind, message, retryable, why }: Failure, to: string) =>
 const untilData = ([timer]: NonNullable<HostPart['timers']>) =>
   timer === undefined ? {} : { until: new Date(timer[2]).toISOString() }
 
-const askedData = (watched: WatchOutput | undefined) =>
-  watched?.asks === undefined ? {} : { note: `it asks: ${watched.asks}` }
+/** Its agent waits for an answer in these, or for it to arrive. */
+const ASKED = new Set(['running.needsInput', 'running.answering'])
+
+const askedData = ({ asks }: Described) => (asks === undefined ? {} : { note: `it asks: ${asks}` })
+
+function saidData({ paused, steers = [] }: Described): TransitionData {
+  return {
+    ...(paused ? { paused } : {}),
+    ...(steers.length === 0
+      ? {}
+      : { steers: steers.map(({ text, state }) => ({ text: text.slice(0, MOST_SHOWN), state })) }),
+  }
+}
 
 function outcomeOf(report: ReportOutput): OutcomeData {
   const { url: _url, ...outcome } = report

@@ -3,6 +3,7 @@
  *
  *   starting -> running <-> paused
  *   running | paused -> finishing -> completed | failed | cancelled
+ *   A run that had ended and has something to do again gets a new actor, which begins in running.
  *
  * Its children are kept by the host outside the snapshot; the graph is the host's projection of task records. So its context holds
  * no counts of tasks and it writes a record only when its own state changes. I4: it starts what the graph says is ready. I5: each
@@ -18,10 +19,13 @@ export interface PauseReason {
 
 export interface SupervisorInput {
   readonly run: string
+  /** The run had ended, and goes on. */
+  readonly reopened?: boolean
 }
 
 export interface SupervisorContext {
   readonly run: string
+  readonly reopened?: true
   readonly outcome?: 'completed' | 'failed' | 'cancelled' | undefined
   readonly reason?: PauseReason | undefined
 }
@@ -59,6 +63,7 @@ const machine = setup({
     finishManager: () => {},
   },
   guards: {
+    isReopened: ({ context }) => context.reopened === true,
     isOutcome: ({ context }, params: { outcome: string }) => context.outcome === params.outcome,
   },
 })
@@ -76,7 +81,7 @@ const settle = {
 
 export const supervisorMachine = machine.createMachine({
   id: 'supervisor',
-  context: ({ input }) => ({ run: input.run }),
+  context: ({ input }) => ({ run: input.run, ...(input.reopened ? { reopened: true as const } : {}) }),
   initial: 'starting',
   on: {
     'xstate.done.actor.*': { actions: { type: 'advance', params: ({ event }) => ({ actor: event.actorId }) } },
@@ -86,6 +91,7 @@ export const supervisorMachine = machine.createMachine({
   },
   states: {
     starting: {
+      always: { guard: 'isReopened', target: 'running' },
       on: {
         'run.begin': { target: 'running', actions: 'startReady' },
         'run.cancel': cancel,

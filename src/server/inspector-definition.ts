@@ -1,16 +1,25 @@
 import type { ActorKind } from '../domain/record.ts'
 import { agentMachine } from '../machines/agent-machine.ts'
 import { managerMachine } from '../machines/manager-machine.ts'
+import { planningMachine } from '../machines/planning-machine.ts'
 import { supervisorMachine } from '../machines/supervisor-machine.ts'
 
-const MACHINES = { agent: agentMachine, manager: managerMachine, supervisor: supervisorMachine } as const
-const made = new Map<ActorKind, string>()
+/** What a machine is shown as: a manager that plans has one of its own. */
+export type InspectedMachine = ActorKind | 'planner'
+
+const MACHINES = {
+  agent: agentMachine,
+  manager: managerMachine,
+  planner: planningMachine,
+  supervisor: supervisorMachine,
+} as const
+const made = new Map<InspectedMachine, string>()
 
 /**
  * A machine's definition as a JSON string literal, ready to stand in a message. It is the configuration that the machine was made
  * from, as `@statelyai/inspect` sends it: what an inspector makes a machine of again.
  */
-export function definitionLiteral(kind: ActorKind): string {
+export function definitionLiteral(kind: InspectedMachine): string {
   const known = made.get(kind)
   if (known !== undefined) return known
   const literal = JSON.stringify(JSON.stringify(MACHINES[kind].config, withoutFunctions))

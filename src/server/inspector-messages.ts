@@ -2,7 +2,7 @@ import { SUPERVISOR } from '../domain/ids.ts'
 import type { InspectedSnapshot, Inspection } from '../domain/inspection.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { ActorKind } from '../domain/record.ts'
-import { definitionLiteral } from './inspector-definition.ts'
+import { definitionLiteral, type InspectedMachine } from './inspector-definition.ts'
 import { hidden, sanitiseEvent, sanitiseSnapshot } from './inspector-sanitise.ts'
 
 /** Which actor a message is about. */
@@ -31,7 +31,7 @@ export function actorMessage(about: InspectedActor, snapshot: InspectedSnapshot,
     ...(about.actor === SUPERVISOR ? {} : { parentId: rootOf(about) }),
   })
   const shown = `"snapshot":${snapshotText(about.kind, snapshot)}`
-  return `${head.slice(0, -1)},"definition":${definitionLiteral(about.kind)},${shown},${stamp(at)}}`
+  return `${head.slice(0, -1)},"definition":${definitionLiteral(machineOf(about.kind, snapshot))},${shown},${stamp(at)}}`
 }
 
 /** An event came to an actor. `at` is ms. */
@@ -55,6 +55,11 @@ export function snapshotMessage(
 ): string {
   const head = JSON.stringify({ type: '@xstate.snapshot', event: sanitiseEvent(event), ...addresses(about) })
   return `${head.slice(0, -1)},"snapshot":${snapshotText(about.kind, snapshot)},${stamp(at)}}`
+}
+
+/** Only a manager that plans counts its decisions. */
+function machineOf(kind: ActorKind, { context }: InspectedSnapshot): InspectedMachine {
+  return kind === 'manager' && context['rounds'] !== undefined ? 'planner' : kind
 }
 
 const rootOf = ({ run }: InspectedActor) => sessionOf({ run, actor: SUPERVISOR })

@@ -33,7 +33,17 @@ const CONTEXT: Readonly<Record<ActorKind, Allowed>> = {
     deadlineMs: true,
     policy: { ...BACKOFF, onTimeout: true, onFailure: true, canCancel: true },
   },
-  manager: { ...ATTEMPT, toldUpTo: true, upTo: true, final: true, finishing: true, policy: BACKOFF },
+  manager: {
+    ...ATTEMPT,
+    toldUpTo: true,
+    upTo: true,
+    final: true,
+    finishing: true,
+    rounds: true,
+    repairs: true,
+    message: { kind: true },
+    policy: { ...BACKOFF, rounds: true, yes: true },
+  },
   supervisor: { run: true, outcome: true, reason: { kind: true } },
 }
 

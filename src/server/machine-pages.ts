@@ -30,6 +30,7 @@ export function machineRoutes(): Hono {
       'pages.css',
       'agent.chart.json',
       'manager.chart.json',
+      'planner.chart.json',
       'supervisor.chart.json',
     ],
     policy: CONTENT_POLICY,

@@ -44,12 +44,14 @@ export class SlotWaits {
     if (typeof kind === 'string') waiting.limit = kind === 'rate' && typeof name === 'string' ? name : kind
   }
 
-  #transition({ run, actor, to = '', at }: RunRecord): void {
+  #transition({ run, actor, from, to = '', at }: RunRecord): void {
     if (actor.id === SUPERVISOR) {
       if (isFinalState(to)) this.#runs.delete(run)
       return
     }
     const tasks = this.#runs.get(run)
+    // What people say to it meanwhile does not begin its wait anew.
+    if (to === 'pending' && from === 'pending') return
     if (to === 'pending') {
       const waiting = { since: Date.parse(at), limit: BRIEF }
       if (tasks) tasks.set(actor.id, waiting)

@@ -25,8 +25,12 @@ export function buildPrompt(parts: PromptParts): string {
   sections.push(reportSection(parts))
   if (parts.simulate !== undefined) sections.push(`[simulate:${JSON.stringify(parts.simulate)}]`)
   sections.push(formatMark(parts.key, parts.turn))
-  return sections.join('\n\n')
+  return sections.join('\n\n').replace(/\r\n?/g, '\n').replace(UNSENDABLE, '\ufffd')
 }
+
+// Control characters, and halves of characters: no database or terminal behind a provider need take them. None is taken out, which
+// could put a mark together.
+const UNSENDABLE = /(?![\t\n])\p{Cc}|\p{Cs}/gu
 
 function reportSection({ key, turn, output }: PromptParts): string {
   const example = { status: 'completed', task_id: key.task, turn, result: {}, metrics: {} }

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { RESERVED_IDS } from '../domain/ids.ts'
-import type { Json } from '../domain/json.ts'
+import type { Json, JsonObject } from '../domain/json.ts'
 import type { Decision, PlanningSpec, RefusedDecision } from '../domain/planning.ts'
 import type { TaskSpec } from '../domain/workflow.ts'
 import { toCondition } from './condition.ts'
@@ -9,7 +9,7 @@ import { parseForEach, pathIsNoList } from './for-each.ts'
 import { checkSchema } from './output-schema.ts'
 import { decisionSchema, type PlannedTask } from './plan-schema.ts'
 import { nearest } from './suggestion.ts'
-import { findCircles } from './topology.ts'
+import { dependentsOf, findCircles, topologicalOrder } from './topology.ts'
 
 /** What a decision is checked against. */
 export interface PlanState {
@@ -25,12 +25,18 @@ export interface PlanState {
 }
 
 const MOST_PROBLEMS = 20
+/** It becomes part of one record. */
+const MOST_LENGTH = 400_000
+const MOST_SCHEMA = 20_000
 
 /**
  * What a manager decided, checked whole: either all of it can be carried out, or none, with every reason. `result` is that of its
  * report; text in it is data, so prompts are not templates and no path or command is taken from it.
  */
 export function checkDecision(result: Json, state: PlanState): Decision | RefusedDecision {
+  const { length } = JSON.stringify(result)
+  if (length > MOST_LENGTH)
+    return refused([`the decision has ${length} characters of JSON; it may have ${MOST_LENGTH}`])
   const parsed = decisionSchema.safeParse(result)
   if (!parsed.success) return refused(parsed.error.issues.map(issueLine))
   const given = parsed.data
@@ -41,7 +47,7 @@ export function checkDecision(result: Json, state: PlanState): Decision | Refuse
   if (given.decision === 'ask') return { kind: 'ask', question: given.question }
   const problems = checkTasks(given.tasks, state)
   if (problems.length > 0) return refused(problems)
-  const tasks = given.tasks.map((task) => completePlanned(task, state.planning))
+  const tasks = inOrder(given.tasks).map((task) => completePlanned(task, state.planning))
   return { kind: 'delegate', tasks, ...(given.reason === undefined ? {} : { reason: given.reason }) }
 }
 
@@ -70,13 +76,13 @@ function checkTasks(tasks: readonly PlannedTask[], state: PlanState): string[] {
   }
   for (const task of tasks) {
     const say = (what: string) => problems.push(`task ${task.id}: ${what}`)
-    checkNames(task, byId, state, say)
-    const mistake = task.output === undefined ? undefined : checkSchema(task.output)
+    checkNames(task, byId, state, say, () => problems.length < MOST_PROBLEMS)
+    const mistake = task.output === undefined ? undefined : checkPlannedSchema(task.output)
     if (mistake !== undefined) say(`output ${mistake}`)
     checkPlannedForEach(task, byId, state, say)
     if (task.if === 'failed' && (task.needs ?? []).length === 0) say(`"if": "failed" has no need that could fail`)
   }
-  problems.push(...circlesIn(tasks, byId))
+  problems.push(...circlesIn([...byId.values()]))
   const { agentRunsLeft } = state
   if (agentRunsLeft !== undefined && tasks.length > agentRunsLeft) {
     problems.push(`${tasks.length} tasks need more agent runs than the budget has left (${Math.max(0, agentRunsLeft)})`)
@@ -91,13 +97,15 @@ function checkNames(
   patch: ReadonlyMap<string, PlannedTask>,
   { tasks, roles, planning }: PlanState,
   say: Say,
+  isShown: () => boolean,
 ): void {
   const { role, needs = [], repository } = task
   const seen = new Set<string>()
   for (const need of needs) {
     if (seen.has(need)) say(`needs '${need}' twice`)
     else if (!tasks.has(need) && !patch.has(need)) {
-      say(`needs '${need}', and there is no such task${orNearest(need, [...tasks.keys(), ...patch.keys()])}`)
+      const near = isShown() ? orNearest(need, [...tasks.keys(), ...patch.keys()]) : ''
+      say(`needs '${need}', and there is no such task${near}`)
     }
     seen.add(need)
   }
@@ -132,17 +140,37 @@ function checkPlannedForEach(
   if (why !== undefined) say(`forEach reads no list: ${why}`)
 }
 
-function circlesIn(tasks: readonly PlannedTask[], patch: ReadonlyMap<string, PlannedTask>): string[] {
-  const ids = [...patch.keys()]
-  const index = new Map(ids.map((id, at) => [id, at]))
-  const needs = ids.map((id) =>
-    (tasks.findLast((task) => task.id === id)?.needs ?? []).flatMap((need) => {
-      const node = index.get(need)
-      return node === undefined ? [] : [node]
-    }),
+/** A schema that an agent wrote: a pattern of its could take for ever to match what another agent returns. */
+function checkPlannedSchema(schema: JsonObject): string | undefined {
+  const text = JSON.stringify(schema)
+  if (text.length > MOST_SCHEMA) return `has ${text.length} characters; it may have ${MOST_SCHEMA}`
+  if (hasPattern(schema)) return 'has a pattern, which a plan may not have'
+  return checkSchema(schema)
+}
+
+function hasPattern(value: Json | undefined): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) return value.some(hasPattern)
+  return Object.entries(value).some(
+    ([key, item]) => (key === 'pattern' && typeof item === 'string') || key === 'patternProperties' || hasPattern(item),
   )
-  return findCircles(needs).map((circle) => {
-    const names = circle.map((node) => ids[node] ?? '')
+}
+
+/** What the tasks of one decision need of each other, as nodes. */
+function needsWithin(tasks: readonly PlannedTask[]): number[][] {
+  const index = new Map(tasks.map(({ id }, at) => [id, at]))
+  return tasks.map(({ needs = [] }) => needs.flatMap((need) => index.get(need) ?? []))
+}
+
+/** Each after what it needs: the graph grows task by task. */
+function inOrder(tasks: readonly PlannedTask[]): readonly PlannedTask[] {
+  const needs = needsWithin(tasks)
+  return topologicalOrder(needs, dependentsOf(needs)).flatMap((node) => tasks[node] ?? [])
+}
+
+function circlesIn(tasks: readonly PlannedTask[]): string[] {
+  return findCircles(needsWithin(tasks)).map((circle) => {
+    const names = circle.map((node) => tasks[node]?.id ?? '')
     return `a circle of needs: ${[...names, names[0]].join(' -> ')}`
   })
 }

@@ -28,8 +28,10 @@ export function checkTemplates(draft: WorkflowDraft, graph: DraftGraph, problems
     inputs: draft.inputNames,
     tasks: draft.tasks.map((task) => task.id),
   }
-  const { prompt } = draft.manager
-  if (prompt !== undefined) checkManager(prompt, names, problems)
+  for (const key of ['prompt', 'objective'] as const) {
+    const text = draft.manager[key]
+    if (text !== undefined) checkManager(key, text, names, problems)
+  }
   const questions: Question[] = []
   for (const task of draft.tasks) checkTask(task, graph, names, problems, questions)
   for (const { path, what, at, target } of unreachable(graph.needs, graph.order, questions)) {
@@ -38,15 +40,15 @@ export function checkTemplates(draft: WorkflowDraft, graph: DraftGraph, problems
   }
 }
 
-function checkManager(prompt: string, names: Names, problems: ProblemList): void {
-  const path = ['manager', 'prompt']
-  const { mistakes, reads } = analyseTemplate(prompt)
+function checkManager(key: 'prompt' | 'objective', text: string, names: Names, problems: ProblemList): void {
+  const path = ['manager', key]
+  const { mistakes, reads } = analyseTemplate(text)
   for (const { message, at } of mistakes) problems.add(path, message, at)
   for (const read of reads) {
     const wrong =
       read.root === 'inputs'
         ? checkInputRead(read, names)
-        : `${nameOf(read)} is not known here; the manager's prompt sees inputs only`
+        : `${nameOf(read)} is not known here; the manager's ${key} sees inputs only`
     if (wrong !== undefined) problems.add(path, wrong, read.at)
   }
 }

@@ -2,6 +2,7 @@ import { RESERVED_IDS } from '../domain/ids.ts'
 import type { Workflow } from '../domain/workflow.ts'
 import { checkNeeds } from './check-needs.ts'
 import { checkTemplates } from './check-templates.ts'
+import { checkUsageBudget } from './check-usage.ts'
 import { completeWorkflow } from './complete.ts'
 import { parseForEach, pathIsNoList } from './for-each.ts'
 import { checkInputValue } from './inputs.ts'
@@ -22,8 +23,15 @@ export function checkWorkflow(value: unknown, problems: ProblemList): Workflow {
 
 /** Checks what a workflow means, after its shape: everything that is well formed, even when other parts are not. */
 function checkMeaning(draft: WorkflowDraft, problems: ProblemList): void {
-  if (draft.noTasks) problems.add(['tasks'], 'is empty; a workflow has at least one task')
+  if (draft.noTasks !== undefined && draft.manager.plan !== true) {
+    problems.add(
+      ['tasks'],
+      `is ${draft.noTasks}; a workflow has at least one task, unless its manager plans (manager: { plan: true })`,
+    )
+  }
   checkInputs(draft, problems)
+  if (draft.hasManager) checkPlanning(draft, problems)
+  checkUsageBudget(draft, problems)
   const byId = new Map(draft.tasks.map((task) => [task.id, task]))
   const resources = draft.resourceNames === undefined ? undefined : new Set(draft.resourceNames)
   checkUses(draft.defaults.uses, ['defaults', 'uses'], resources, problems)
@@ -40,6 +48,17 @@ function checkMeaning(draft: WorkflowDraft, problems: ProblemList): void {
   }
   const graph = checkNeeds(draft.tasks, problems)
   checkTemplates(draft, graph, problems)
+}
+
+function checkPlanning({ manager, brokenManager }: WorkflowDraft, problems: ProblemList): void {
+  const plans = manager.plan === true
+  const missing = (key: 'prompt' | 'objective') => manager[key] === undefined && !brokenManager.has(key)
+  if (plans && missing('objective')) problems.add(['manager', 'objective'], 'is missing; say what it is to plan for')
+  if (!plans && missing('prompt')) problems.add(['manager', 'prompt'], 'is missing; say what the manager is told')
+  if (plans || brokenManager.has('plan')) return
+  for (const key of ['objective', 'rounds'] as const) {
+    if (manager[key] !== undefined) problems.add(['manager', key], 'is for a manager that plans; add plan: true', 'key')
+  }
 }
 
 function checkInputs(draft: WorkflowDraft, problems: ProblemList): void {

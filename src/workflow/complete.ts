@@ -1,4 +1,5 @@
 import type { JsonObject } from '../domain/json.ts'
+import type { PlanningSpec } from '../domain/planning.ts'
 import type { InputSpec, ManagerSpec, RateLimit, RetryPolicy, TaskSpec, Workflow } from '../domain/workflow.ts'
 import { toCondition } from './condition.ts'
 import { parseDuration, parseRateLimit } from './duration.ts'
@@ -18,6 +19,7 @@ const TIMEOUT = '45m'
 const STUCK_AFTER = '15m'
 const MANAGER_TIMEOUT = '10m'
 const REPORT_EVERY = '5m'
+const ROUNDS = 20
 /** Shared by all tasks that have none of something: there may be 50,000. */
 const NONE: readonly string[] = []
 const RETRY = { attempts: 3, delay: '2s', factor: 2, maxDelay: '5m', onTimeout: false }
@@ -37,10 +39,12 @@ export function completeWorkflow(given: WorkflowDefinition): Workflow {
       agentRuns: budget.agentRuns,
       durationMs: toMs(budget.duration),
       managerTurns: budget.managerTurns,
+      cost: budget.cost,
+      tokens: budget.tokens,
     }),
     roles: { default: DEFAULT_ROLE_LINE, ...given.roles },
-    ...(manager === undefined ? {} : { manager: completeManager(manager, defaults) }),
-    tasks: Object.entries(given.tasks).map(([id, task]) => completeTask(id, task, defaults, retry)),
+    ...(manager === undefined ? {} : { manager: completeManager(manager, given, retry) }),
+    tasks: Object.entries(given.tasks ?? {}).map(([id, task]) => completeTask(id, task, defaults, retry)),
   }
 }
 
@@ -62,17 +66,31 @@ function completeLimits(given: NonNullable<WorkflowDefinition['limits']>): Workf
   return limits
 }
 
-function completeManager(given: ManagerDefinition, defaults: TaskDefaults): ManagerSpec {
+function completeManager(given: ManagerDefinition, workflow: WorkflowDefinition, retry: RetryPolicy): ManagerSpec {
+  const { defaults = {} } = workflow
   return {
-    prompt: given.prompt,
+    prompt: given.prompt ?? '',
     backend: given.backend ?? defaults.backend ?? 'codegen',
     ...present({
       repository: toText(given.repository ?? defaults.repository),
       model: given.model ?? defaults.model,
       simulate: completeSimulate(given.simulate),
+      planning: given.plan === true ? completePlanning(given, workflow, retry) : undefined,
     }),
     timeoutMs: toMs(given.timeout ?? MANAGER_TIMEOUT),
     reportEveryMs: toMs(given.reportEvery ?? REPORT_EVERY),
+  }
+}
+
+function completePlanning(given: ManagerDefinition, workflow: WorkflowDefinition, retry: RetryPolicy): PlanningSpec {
+  const { defaults: { simulate: _, ...defaults } = {}, tasks = {} } = workflow
+  const { id, prompt, needs, ...rest } = completeTask('', { prompt: '' }, defaults, retry)
+  const repositories = [given.repository, ...Object.values(tasks).map((task) => task.repository)]
+  return {
+    objective: given.objective ?? '',
+    rounds: given.rounds ?? ROUNDS,
+    defaults: rest,
+    repositories: [...new Set(repositories.flatMap((name) => toText(name) ?? []))],
   }
 }
 
@@ -102,7 +120,9 @@ function completeTask(id: string, task: TaskDefinition, defaults: TaskDefaults, 
       agentType: given.agentType,
       images: given.images === undefined ? undefined : [...given.images],
       estimateMs: toMs(typeof estimate === 'string' ? estimate : estimate?.duration),
+      estimateCost: typeof estimate === 'string' ? undefined : estimate?.cost,
       simulate: completeSimulate({ ...defaults.simulate, ...present(task.simulate ?? {}) }),
+      approval: given.approval === true ? true : undefined,
     }),
   }
 }

@@ -11,8 +11,7 @@ import { allBehind, dependentsOf } from './topology.ts'
 // The state of a run's graph: integers and adjacency lists, O(1) an edge over the whole run, no recursion. It holds no
 // time, no agents and no results; it is rebuilt by settling again what the records say has settled.
 //   waiting -> ready -> completed | failed | skipped | cancelled
-// A task is ready when all it needs has settled: then it can be decided on. What has settled never changes, except by
-// `reset`: a person has it carried out once more.
+// A task is ready when all it needs has settled. What has settled never changes but by `reset`: a person has it repeated.
 
 /** Creates the graph of a checked workflow, nothing settled. Throws NotFoundError or UsageError for an unchecked one. */
 export function createTaskGraph(workflow: Pick<Workflow, 'tasks'>): TaskGraph {
@@ -85,12 +84,12 @@ export class TaskGraph {
    */
   reset(id: string): { readonly ids: readonly string[]; readonly decisions: readonly TaskDecision[] } {
     if (!this.isSettled(id)) throw new UsageError(`Task ${id} has not settled: there is nothing to repeat.`)
+    const ids = this.repeated(id)
     const { node, item } = this.#find(id)
     const behind = allBehind(node, this.#dependents)
-    const ids = [id]
-    for (const other of behind) ids.push(...this.#forget(other))
+    for (const other of behind) this.#forget(other)
     const items = item === undefined ? undefined : this.#items.get(node)
-    if (items === undefined || item === undefined) ids.splice(0, 1, ...this.#forget(node))
+    if (items === undefined || item === undefined) this.#forget(node)
     else this.#repeatItem(node, items, item)
     for (const other of behind) this.#lookAtNeeds(other)
     if (item !== undefined) return { ids, decisions: [{ id, decision: 'run' }] }
@@ -98,17 +97,21 @@ export class TaskGraph {
     return { ids, decisions: [this.#ready(node)] }
   }
 
+  /** What {@link reset} undoes: the task, or the item, and all that depends on it, with their items. */
+  repeated(id: string): readonly string[] {
+    const behind = allBehind(this.#find(id).node, this.#dependents).map((node) => this.#tasks[node]?.id ?? '')
+    return [id, ...behind].flatMap((task) => [task, ...this.itemsOf(task)])
+  }
+
   /** The tasks that need nothing, in graph order: they can be decided on from the start. */
   roots(): readonly TaskDecision[] {
-    const nodes = [...this.#needs.keys()].filter((node) => this.#needs[node]?.length === 0)
-    return nodes.map((node) => this.#decide(node))
+    return [...this.#needs.keys()].filter((node) => this.#needs[node]?.length === 0).map((node) => this.#decide(node))
   }
 
   /**
-   * Notes how a task or item settled; returns what can be decided on because of it. A second time changes nothing. The
-   * last item of a `forEach` task settles the task too: failed when an item failed, else cancelled when one was
-   * cancelled, else skipped when all were, else completed. Throws NotFoundError for an unknown id, UsageError for an
-   * expanded `forEach` task that has not settled (its items settle it).
+   * Notes how a task or item settled; returns what can be decided on because of it. A second time changes nothing. The last item of a
+   * `forEach` task settles the task too: failed when an item failed, else cancelled when one was, else skipped when all were, else
+   * completed. Throws NotFoundError for an unknown id, UsageError for an expanded `forEach` task that has not settled.
    */
   settle(id: string, status: TaskOutcome['status']): readonly TaskDecision[] {
     const { node, item } = this.#find(id)
@@ -251,11 +254,9 @@ export class TaskGraph {
     return state === 'completed' || (state === 'failed' && this.#tasks[node]?.onFailure === 'continue')
   }
 
-  /** Puts a task back to waiting; the ids that had settled, or were its items. */
-  #forget(node: number): readonly string[] {
-    const id = this.#tasks[node]?.id ?? ''
+  /** Puts a task back to waiting, without its items. */
+  #forget(node: number): void {
     const items = this.#items.get(node)
-    const ids = items === undefined ? [id] : [id, ...this.itemsOf(id)]
     if ((this.#states[node] ?? 0) > CODES.ready) this.#unsettled++
     if (items === undefined) {
       if (stateOf(this.#states[node]) === 'failed') this.#noteFailure(node, -1)
@@ -266,7 +267,6 @@ export class TaskGraph {
       this.#counts.add(stateOf(this.#states[node]), 1)
     }
     this.#setState(node, 'waiting')
-    return ids
   }
 
   #repeatItem(node: number, items: ItemStates, item: number): void {

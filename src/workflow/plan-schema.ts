@@ -7,6 +7,10 @@ import { isJsonObject } from './json-value.ts'
 /** Most tasks that one decision may add. */
 export const MOST_PLANNED = 100
 const MOST_PROMPT = 50_000
+const MOST_NAME = 200
+const MOST_NEEDS = 500
+/** It begins the prompt, and is metadata of the agent run. */
+const ROLE = /^[\p{L}\p{N}][\p{L}\p{N} _./-]{0,99}$/u
 
 const duration = z
   .string()
@@ -18,14 +22,17 @@ const plannedTaskSchema = z.strictObject({
   id: z.string().regex(TASK_ID, {
     error: 'is no task id: use letters, digits, _ and -, beginning with a letter, at most 64 characters',
   }),
-  role: z.string().min(1).max(100).optional(),
+  role: z
+    .string()
+    .regex(ROLE, { error: 'must be letters, digits, spaces and _ . / -, at most 100 of them' })
+    .optional(),
   prompt: z
     .string()
     .min(1, { error: 'is empty' })
     .max(MOST_PROMPT, { error: `is longer than ${MOST_PROMPT} characters` }),
-  needs: z.array(z.string()).max(1_000).optional(),
+  needs: z.array(z.string().max(MOST_NAME)).max(MOST_NEEDS).optional(),
   if: z.enum(['always', 'failed']).optional(),
-  forEach: z.string().optional(),
+  forEach: z.string().max(MOST_NAME).optional(),
   maxItems: z.int().min(1).max(1_000).optional(),
   output: z.custom<JsonObject>(isJsonObject, { error: 'must be a JSON Schema' }).optional(),
   approval: z.boolean().optional(),

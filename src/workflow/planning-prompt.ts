@@ -66,11 +66,11 @@ export function answerText(text: string, decisionsLeft: number): string {
 }
 
 /** What is said of a decision that was refused. */
-export function refusalText(problems: readonly string[]): string {
+export function refusalText(problems: readonly string[], decisionsLeft: number): string {
   return [
     'Your decision was refused, nothing of it was carried out:',
     problems.map((problem) => `- ${defuseMarks(problem)}`).join('\n'),
-    'Decide again, whole.',
+    decisionsLeft <= 1 ? LAST_DECISION : 'Decide again, whole.',
     DECISIONS,
   ].join('\n\n')
 }

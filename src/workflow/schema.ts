@@ -34,6 +34,8 @@ const name = (what: string) =>
     error: (issue) => `${quoted(issue.input)} is no ${what}: use letters, digits, _ and -, beginning with a letter`,
   })
 const whole = (min: number, max: number) => z.int().min(min).max(max)
+const dollars = z.number().min(0).max(1_000_000_000)
+const MOST_TOKENS = 1_000_000_000_000
 
 const backend = z.enum(['codegen', 'simulated']).describe('Where the agent runs')
 const REPOSITORY = 'must be owner/name, or the id of a repository'
@@ -69,14 +71,19 @@ const simulateSchema = z.strictObject({
   report: z.enum(['completed', 'failed', 'none']).optional().describe('Status in its report'),
   logs: z.array(z.string()).max(1000).optional().describe('Lines of its log'),
   pullRequests: whole(0, 100).optional().describe('How many pull requests it opens'),
+  cost: dollars.optional().describe('US dollars it reports to have used; default 0'),
+  tokens: whole(0, MOST_TOKENS).optional().describe('Tokens it reports to have used; default 0'),
 })
 
 /** The long form of an estimate. */
-export const estimateSchema = z.strictObject({ duration: duration.optional() })
+const estimateSchema = z.strictObject({
+  duration: duration.optional(),
+  cost: dollars.optional().describe('US dollars; set aside from the budget while it runs'),
+})
 
 const estimate = z
-  .union([duration, estimateSchema], { error: `must be a duration; ${DURATION_HINT}` })
-  .describe('How long the work is thought to last; feeds priorities')
+  .union([duration, estimateSchema], { error: `must be a duration, or { duration, cost }; ${DURATION_HINT}` })
+  .describe('How long the work is thought to last, and what to cost; feeds priorities and the budget')
 
 const shared = {
   maxItems: whole(1, 10_000).optional().describe('Most items a forEach may have; default 100'),
@@ -102,6 +109,7 @@ const shared = {
     .optional()
     .describe('When all attempts failed: ask a person (default), fail, skip what depends on it, or go on without it'),
   estimate: estimate.optional(),
+  approval: z.boolean().optional().describe('A person says that it may start; default false'),
   simulate: simulateSchema.optional().describe('Scripts the stand-in and the simulated backend'),
 }
 
@@ -125,7 +133,12 @@ export const taskSchema = z.strictObject({
 
 /** The manager. */
 export const managerSchema = z.strictObject({
-  prompt: text('say what the manager is told').describe('Liquid template over inputs'),
+  prompt: text('say what the manager is told')
+    .optional()
+    .describe('Liquid template over inputs; needed unless it plans'),
+  plan: z.boolean().optional().describe('It decides what is to be done, and when that is done; default false'),
+  objective: text('say what is to be achieved').optional().describe('What it plans for; Liquid template over inputs'),
+  rounds: whole(1, 1_000).optional().describe('Most decisions before a person is asked; default 20'),
   backend: backend.optional(),
   repository: repository.optional(),
   model: model.optional(),
@@ -150,10 +163,12 @@ export const codegenLimitsSchema = z.strictObject({
 
 const limitsSchema = z.strictObject({ codegen: codegenLimitsSchema.optional() })
 
-export const budgetSchema = z.strictObject({
+const budgetSchema = z.strictObject({
   agentRuns: whole(1, 1_000_000).optional().describe('Agent runs in all'),
   duration: duration.optional().describe('Waiting for people not counted'),
-  managerTurns: whole(1, 1_000_000).optional(),
+  managerTurns: whole(1, 1_000_000).optional().describe('Turns of the manager'),
+  cost: dollars.gt(0).optional().describe('US dollars; for backends that report them'),
+  tokens: whole(1, MOST_TOKENS).optional().describe('For backends that report them'),
 })
 
 const taskId = z.string().regex(TASK_ID, {
@@ -183,8 +198,11 @@ export const workflowSchema = z
       .record(z.string().min(1), z.string())
       .optional()
       .describe('First words of the prompt by role; {role} is replaced. default is for the rest'),
-    manager: managerSchema.optional().describe('An agent that is told of progress'),
-    tasks: z.record(taskId, taskSchema).describe('The tasks, by id'),
+    manager: managerSchema.optional().describe('An agent that is told of progress, and can plan'),
+    tasks: z
+      .record(taskId, taskSchema)
+      .optional()
+      .describe('The tasks, by id; may be left out where the manager plans'),
   })
   .meta({ title: 'troupe workflow' })
 

@@ -2,15 +2,10 @@ import type { z } from 'zod'
 import { isPlainObject } from './json-value.ts'
 import type { ProblemList } from './problems.ts'
 import {
-  budgetSchema,
   codegenLimitsSchema,
-  defaultsSchema,
-  estimateSchema,
   type ManagerDefinition,
-  managerSchema,
   type TaskDefaults,
   type TaskDefinition,
-  taskSchema,
   type WorkflowDefinition,
   workflowSchema,
 } from './schema.ts'
@@ -27,15 +22,19 @@ export interface TaskDraft {
 /** A workflow with the parts that are well formed, so that the rest is checked all the same. */
 export interface WorkflowDraft {
   readonly tasks: readonly TaskDraft[]
-  /** `tasks` is there and empty. */
-  readonly noTasks: boolean
+  /** There are no tasks, and why. */
+  readonly noTasks: 'missing' | 'empty' | undefined
   readonly defaults: Partial<TaskDefaults>
   readonly manager: Partial<ManagerDefinition>
+  readonly hasManager: boolean
+  /** Keys of the manager that cannot be used. */
+  readonly brokenManager: ReadonlySet<string>
   /** Inputs with a type and default that can be used. */
   readonly inputs: NonNullable<WorkflowDefinition['inputs']>
   /** Names that are declared, well or not; undefined when that cannot be known. */
   readonly inputNames: readonly string[] | undefined
   readonly resourceNames: readonly string[] | undefined
+  readonly budget: NonNullable<WorkflowDefinition['budget']>
 }
 
 const NOTHING: ReadonlySet<string> = new Set()
@@ -43,18 +42,6 @@ const NOTHING: ReadonlySet<string> = new Set()
 // What the design has and this version does not carry out: refused by name, never silently ignored.
 const NOT_YET = new Map<z.ZodType, Readonly<Record<string, string>>>([
   [workflowSchema, { alerts: 'alerts are shown in records and views' }],
-  [taskSchema, { approval: 'nobody would be asked' }],
-  [defaultsSchema, { approval: 'nobody would be asked' }],
-  [estimateSchema, { cost: 'write a duration only' }],
-  [budgetSchema, { cost: 'limit agentRuns or duration', tokens: 'limit agentRuns or duration' }],
-  [
-    managerSchema,
-    {
-      plan: 'the manager is told of progress only',
-      objective: 'write what it should know into prompt',
-      rounds: 'there is no planning to bound',
-    },
-  ],
   [codegenLimitsSchema, { grace: 'give it with the flag --grace' }],
 ])
 
@@ -79,15 +66,26 @@ export function checkShape(value: unknown, problems: ProblemList): WorkflowDraft
   }
   const whole = isPlainObject(value) ? value : {}
   const tasks = isPlainObject(whole['tasks']) ? whole['tasks'] : {}
+  const brokenManager = broken.under('manager')
   return {
     tasks: Object.entries(tasks).map(([id, task]) => draftOf(id, task, broken.under('tasks', id))),
-    noTasks: isPlainObject(whole['tasks']) && Object.keys(tasks).length === 0,
+    noTasks: noTasksIn(value),
     defaults: without(whole['defaults'], broken.under('defaults')),
-    manager: without(whole['manager'], broken.under('manager')),
+    manager: without(whole['manager'], brokenManager),
+    hasManager: isPlainObject(whole['manager']) && brokenManager !== true,
+    brokenManager: brokenManager === true ? NOTHING : brokenManager,
     inputs: without(whole['inputs'], broken.under('inputs')) as WorkflowDraft['inputs'],
     inputNames: namesIn(whole['inputs']),
     resourceNames: namesIn(whole['resources']),
+    budget: without(whole['budget'], broken.under('budget')),
   }
+}
+
+function noTasksIn(value: unknown): WorkflowDraft['noTasks'] {
+  if (!isPlainObject(value)) return undefined
+  const { tasks } = value
+  if (tasks === undefined) return 'missing'
+  return isPlainObject(tasks) && Object.keys(tasks).length === 0 ? 'empty' : undefined
 }
 
 function draftOf(id: string, task: unknown, broken: ReadonlySet<string> | true): TaskDraft {

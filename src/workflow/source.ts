@@ -40,6 +40,8 @@ export interface SourceWords {
   readonly form: string
   /** What an empty file is told; absent where it may be empty and counts as an empty mapping. */
   readonly empty?: string
+  /** It may be a list, too. */
+  readonly mayBeList?: boolean
 }
 
 const WORKFLOW: SourceWords = {
@@ -65,7 +67,8 @@ export function readSource(
   const place = createPlaces(text)
   const root = parse(file, text, place)
   if (isEmpty(root) && words.empty === undefined) return { value: {}, problems: [], locate: () => place(0) }
-  if (!isMap(root)) throw refuse(file, notAMapping(root, words), place(root?.range?.[0] ?? 0))
+  if (!isMap(root) && !(isSeq(root) && words.mayBeList === true))
+    throw refuse(file, notAMapping(root, words), place(root?.range?.[0] ?? 0))
   const { value, problems, targets, unbounded } = readNode(root, (offset, message) => ({
     file,
     ...place(offset),

@@ -1,5 +1,6 @@
 import type { Json } from '../domain/json.ts'
 import type { TaskOutcome } from '../domain/report.ts'
+import { branchesOf } from './needed-branches.ts'
 
 /** What `tasks.X` is in a template or condition. */
 export interface TaskTemplateView {
@@ -13,6 +14,8 @@ export interface TaskTemplateView {
   /** How many items failed; 0 or 1 without forEach. */
   readonly failed: number
   readonly pullRequests: Json
+  /** The branches of the pull requests, each once. */
+  readonly branches: readonly string[]
 }
 
 /** The properties of {@link TaskTemplateView}. */
@@ -25,6 +28,7 @@ export const VIEW_PROPERTIES: readonly string[] = [
   'outputs',
   'failed',
   'pullRequests',
+  'branches',
 ]
 
 /** How templates see a settled task. */
@@ -40,6 +44,7 @@ export function templateView(outcome: TaskOutcome): TaskTemplateView {
     outputs: [output],
     failed: outcome.status === 'failed' ? 1 : 0,
     pullRequests: toJson(outcome.pullRequests),
+    branches: branchesOf(outcome.pullRequests),
   }
 }
 
@@ -57,6 +62,7 @@ export function templateViewOfItems(outcomes: readonly TaskOutcome[]): TaskTempl
     outputs,
     failed,
     pullRequests: toJson(outcomes.flatMap((outcome) => outcome.pullRequests)),
+    branches: branchesOf(outcomes.flatMap((outcome) => outcome.pullRequests)),
   }
 }
 

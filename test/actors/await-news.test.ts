@@ -53,6 +53,22 @@ describe('news', () => {
     expect([awaiting.outcome(), run.clock.pending()]).toEqual([undefined, 0])
   })
 
+  it('are asked for with what is due anyway, and pause the run where its budget holds them back', async () => {
+    const asked: unknown[] = []
+    const paused: string[] = []
+    const run = scriptedContext(scriptedBackend(), {
+      reportEveryMs: 0,
+      news: (toldUpTo, due) => {
+        asked.push([toldUpTo, due])
+        return { upTo: toldUpTo, changed: false, final: false, held: 'No turn is left' }
+      },
+      pauseForBudget: (reason) => paused.push(reason) > 0,
+    })
+    const awaiting = start(awaitNews(run), { task: 'manager', attempt: 1, toldUpTo: 5, due: true })
+    await run.clock.advance(0)
+    expect([asked, paused, awaiting.outcome()]).toEqual([[[5, true]], ['No turn is left'], undefined])
+  })
+
   it('are told at once when the run ends, even if there are none', async () => {
     const { tell, awaiting } = waiting()
     await tell({ final: true })

@@ -5,10 +5,14 @@ import { backendError, inTurn, REF, scriptedBackend } from './scripted-backend.t
 import { scriptedContext, start } from './scripted-context.ts'
 
 type Seen = 'answered' | 'seen' | 'absent' | 'unknown'
-const INPUT: PromptInput = { task: 'manager', attempt: 1, ref: REF, turn: 3, toldUpTo: 10, upTo: 20, final: false }
+const message = { kind: 'news', toldUpTo: 10, upTo: 20, final: false } as const
+const INPUT: PromptInput = { task: 'manager', attempt: 1, ref: REF, turn: 3, message }
 const LOST = backendError('timeout', { certain: false })
 
-function prompt(script: { sends: readonly (null | Error)[]; turns?: readonly (Seen | Error)[] }, restarted = false) {
+function prompt(
+  script: { sends: readonly (null | Error)[]; turns?: readonly (Seen | Error)[]; message?: PromptInput['message'] },
+  restarted = false,
+) {
   const sent: string[] = []
   const send = inTurn<null>(...script.sends)
   const backend = scriptedBackend({
@@ -16,30 +20,39 @@ function prompt(script: { sends: readonly (null | Error)[]; turns?: readonly (Se
       sent.push(`${turn}: ${text}`)
       await send()
     },
+    steer: async (_ref, { turn, text }) => {
+      sent.push(`in ${turn}: ${text}`)
+      await send()
+    },
     findTurn: inTurn<Seen>(...(script.turns ?? [])),
     graceMs: 10_000,
   })
   const run = scriptedContext(backend)
-  return { run, backend, sent, prompting: start(promptAgentRun(run), INPUT, restarted) }
+  return {
+    run,
+    backend,
+    sent,
+    prompting: start(promptAgentRun(run), { ...INPUT, message: script.message ?? message }, restarted),
+  }
 }
 
 describe('a turn', () => {
   it('is sent at once, under its number', async () => {
     const { run, sent, prompting } = prompt({ sends: [null] })
     await run.clock.advance(0)
-    expect([prompting.outcome(), sent]).toEqual([{ output: null }, ['3: turn 3']])
+    expect([prompting.outcome(), sent]).toEqual([{ output: { certain: true } }, ['3: turn 3']])
   })
 
   it('is looked up before it is sent again after a restart', async () => {
     const { run, sent, prompting } = prompt({ sends: [null], turns: ['seen'] }, true)
     await run.clock.advance(0)
-    expect([prompting.outcome(), sent]).toEqual([{ output: null }, []])
+    expect([prompting.outcome(), sent]).toEqual([{ output: { certain: true } }, []])
   })
 
   it('of unknown outcome is not sent again when it arrived', async () => {
     const { run, sent, prompting } = prompt({ sends: [LOST], turns: ['absent', 'unknown', 'answered'] })
     await run.clock.advance(10_000)
-    expect([prompting.outcome(), sent.length]).toEqual([{ output: null }, 1])
+    expect([prompting.outcome(), sent.length]).toEqual([{ output: { certain: true } }, 1])
   })
 
   it.each([
@@ -51,14 +64,14 @@ describe('a turn', () => {
     await run.clock.advance(after - 1)
     expect(sent).toEqual(['3: turn 3'])
     await run.clock.advance(1)
-    expect([prompting.outcome(), sent]).toEqual([{ output: null }, ['3: turn 3', '3: turn 3']])
+    expect([prompting.outcome(), sent]).toEqual([{ output: { certain: true } }, ['3: turn 3', '3: turn 3']])
   })
 
   it('of unknown outcome is not sent again because the last look in the grace time was in vain', async () => {
     const turns = ['unknown', 'unknown', 'unknown', 'unknown', 'seen'] as const
     const { run, sent, prompting } = prompt({ sends: [LOST, null], turns })
     await run.clock.advance(60_000)
-    expect([prompting.outcome(), sent.length]).toEqual([{ output: null }, 1])
+    expect([prompting.outcome(), sent.length]).toEqual([{ output: { certain: true } }, 1])
   })
 
   it.each([
@@ -67,13 +80,13 @@ describe('a turn', () => {
   ] as const)('of unknown outcome again and again is sent twice at most %s: then the watch tells', async (_, seen) => {
     const { run, sent, prompting } = prompt({ sends: [LOST], turns: [seen] })
     await run.clock.advance(600_000)
-    expect([prompting.outcome(), sent.length]).toEqual([{ output: null }, 2])
+    expect([prompting.outcome(), sent.length]).toEqual([{ output: { certain: false } }, 2])
   })
 
   it('that was certainly refused when it was sent again has not been sent twice', async () => {
     const { run, sent, prompting } = prompt({ sends: [LOST, backendError('limit'), null], turns: ['unknown'] })
     await run.clock.advance(600_000)
-    expect([prompting.outcome(), sent.length]).toEqual([{ output: null }, 3])
+    expect([prompting.outcome(), sent.length]).toEqual([{ output: { certain: true } }, 3])
   })
 
   it('that was certainly refused is sent again without a look, later and later', async () => {
@@ -81,7 +94,7 @@ describe('a turn', () => {
     await run.clock.advance(2_000)
     expect(prompting.outcome()).toBe(undefined)
     await run.clock.advance(4_000)
-    expect(prompting.outcome()).toEqual({ output: null })
+    expect(prompting.outcome()).toEqual({ output: { certain: true } })
     expect(backend.calls).toEqual(['prompt', 'prompt', 'prompt'])
   })
 
@@ -109,5 +122,43 @@ describe('a turn', () => {
     prompting.abort()
     await run.clock.advance(600_000)
     expect([prompting.outcome(), sent.length]).toEqual([{ error: new Error('The state was left') }, 1])
+  })
+})
+
+describe('what a person says unasked', () => {
+  const steer = { kind: 'steer', text: 'Mind the tests' } as const
+
+  it.each([
+    ['it is absent', 'absent'],
+    ['nobody can tell', 'unknown'],
+    ['its log cannot be read', backendError('unreachable')],
+  ] as const)('is not sent again once it may have left, though %s', async (_, seen) => {
+    for (const restarted of [false, true]) {
+      const sends = restarted ? [null] : [LOST, null]
+      const { run, sent, prompting } = prompt({ sends, turns: [seen], message: steer }, restarted)
+      await run.clock.advance(600_000)
+      expect([prompting.outcome(), sent.length]).toEqual([{ output: { certain: false } }, restarted ? 0 : 1])
+    }
+  })
+
+  it('has arrived where it is found', async () => {
+    const { run, sent, prompting } = prompt({ sends: [LOST], turns: ['absent', 'seen'], message: steer })
+    await run.clock.advance(10_000)
+    expect([prompting.outcome(), sent.length]).toEqual([{ output: { certain: true } }, 1])
+  })
+
+  it('is sent again after it was certainly refused', async () => {
+    const { run, sent, prompting } = prompt({ sends: [backendError('limit'), null], message: steer })
+    await run.clock.advance(600_000)
+    expect([prompting.outcome(), sent.length]).toEqual([{ output: { certain: true } }, 2])
+  })
+
+  it('goes to an agent at work in the turn under way, and leaves no mark to look for', async () => {
+    const first = prompt({ sends: [null], message: { ...steer, inTurn: true } })
+    await first.run.clock.advance(0)
+    expect([first.prompting.outcome(), first.sent]).toEqual([{ output: { certain: true } }, ['in 3: turn 3']])
+    const second = prompt({ sends: [LOST], message: { ...steer, inTurn: true } })
+    await second.run.clock.advance(600_000)
+    expect([second.prompting.outcome(), second.sent.length]).toEqual([{ output: { certain: false } }, 1])
   })
 })

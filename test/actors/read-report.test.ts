@@ -163,3 +163,28 @@ describe('a report that cannot be read', () => {
     expect(reading.outcome()).toEqual({ error: new Error('The state was left') })
   })
 })
+
+describe('the report of a further turn', () => {
+  const of = (turn: number) => complete(block({ status: 'completed', turn, result: turn }))
+  const reading = (input: object, ...states: AgentRunState[]) => {
+    const run = scriptedContext(scriptedBackend({ read: inTurn(...states) }))
+    return { run, reading: start(readReport(run), { ...INPUT, turn: 2, ...input }) }
+  }
+
+  it('is read again as long as the one of the turn before is shown, a minute at most', async () => {
+    const first = reading({}, of(1), of(1), of(2))
+    await first.run.clock.advance(4_000)
+    expect(first.reading.outcome()).toEqual({ output: { result: '2', output: 2, pullRequests: [] } })
+    const second = reading({}, of(1))
+    await second.run.clock.advance(59_999)
+    expect(second.reading.outcome()).toBe(undefined)
+    await second.run.clock.advance(2_001)
+    expect(second.reading.outcome()).toEqual({ output: { result: '1', output: 1, pullRequests: [] } })
+  })
+
+  it('is that of the turn before where nobody knows whether its prompt arrived', async () => {
+    const { run, reading: read } = reading({ doubtful: true }, of(1))
+    await run.clock.advance(0)
+    expect(read.outcome()).toEqual({ output: { result: '1', output: 1, pullRequests: [] } })
+  })
+})

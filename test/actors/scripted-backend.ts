@@ -34,7 +34,7 @@ export function inTurn<T>(...answers: readonly (T | Error)[]): () => Promise<T> 
   }
 }
 
-type Methods = 'create' | 'find' | 'read' | 'follow' | 'prompt' | 'findTurn' | 'cancel' | 'logs'
+type Methods = 'create' | 'find' | 'read' | 'follow' | 'prompt' | 'steer' | 'findTurn' | 'cancel' | 'logs'
 
 /** A backend of which every method does what it is told. */
 export interface ScriptedBackend extends Backend {
@@ -97,6 +97,7 @@ export function scriptedBackend(
     follow: script.follow ?? follow,
     prompt: said('prompt', script.prompt ?? NEVER),
     findTurn: said('findTurn', script.findTurn ?? NEVER),
+    ...(script.steer === undefined ? {} : { steer: said('steer', script.steer) }),
     ...(script.cancel === undefined ? {} : { cancel: said('cancel', script.cancel) }),
     ...(script.logs === undefined ? {} : { logs: said('logs', script.logs) }),
     close: async () => {},

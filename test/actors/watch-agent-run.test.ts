@@ -256,3 +256,50 @@ describe('a turn after the first', () => {
     expect(watching.outcome()).toBe(undefined)
   })
 })
+
+describe('a turn of which nobody knows whether its prompt arrived', () => {
+  const report = (turn: number) =>
+    stateOf('complete', { result: `\`\`\`json\n{"status":"completed","turn":${turn},"result":1}\n\`\`\`` })
+  const doubtful = { turn: 3, doubtful: true } as const
+
+  it('ends at once by its own evidence', async () => {
+    const backend = scriptedBackend({ read: inTurn(report(3)) })
+    const { run, watch: watching } = watch(backend, doubtful)
+    await hint(backend, run)
+    expect(watching.outcome()).toEqual(ended('complete'))
+  })
+
+  it('ends with what the turn before returned, once that has stood for a minute', async () => {
+    const backend = scriptedBackend({ read: inTurn(report(2)) })
+    const { run, watch: watching } = watch(backend, doubtful)
+    await hint(backend, run)
+    await run.clock.advance(59_999)
+    expect(watching.outcome()).toBe(undefined)
+    await run.clock.advance(10_001)
+    expect(watching.outcome()).toEqual(ended('complete'))
+  })
+
+  it('is waited for as long as its agent works', async () => {
+    const backend = scriptedBackend({ read: inTurn(stateOf('active')) })
+    const { run, watch: watching } = watch(backend, doubtful)
+    await hint(backend, run)
+    await run.clock.advance(600_000)
+    expect(watching.outcome()).toBe(undefined)
+  })
+})
+
+describe('a pause after a further turn', () => {
+  it('may be the one from before it: it counts once the agent was seen at work, or after a minute', async () => {
+    const backend = scriptedBackend({ read: inTurn(stateOf('paused')) })
+    const { run, watch: watching } = watch(backend, { turn: 2 })
+    await hint(backend, run)
+    await run.clock.advance(59_999)
+    expect(watching.outcome()).toBe(undefined)
+    await run.clock.advance(10_001)
+    expect(watching.outcome()).toEqual(ended('paused'))
+    const other = scriptedBackend({ read: inTurn(stateOf('active'), stateOf('paused')) })
+    const second = watch(other, { turn: 2 })
+    await hint(other, second.run, 2)
+    expect(second.watch.outcome()).toEqual(ended('paused'))
+  })
+})

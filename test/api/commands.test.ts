@@ -14,6 +14,15 @@ describe('commands for a task', () => {
     { type: 'wait', ms: 60_000 },
     { type: 'adopt' },
     { type: 'adopt', attempt: 2 },
+    { type: 'approve' },
+    { type: 'reject' },
+    { type: 'reject', reason: 'too early' },
+    { type: 'answer', text: 'The old one' },
+    { type: 'steer', text: 'é'.repeat(4_096) },
+    { type: 'pause' },
+    { type: 'continue' },
+    { type: 'cancel' },
+    { type: 'rerun' },
   ])('takes %j as it is', (command) => {
     expect(parseTaskCommand(command)).toEqual(command)
   })
@@ -27,6 +36,11 @@ describe('commands for a task', () => {
     [{ type: 'wait', ms: -1 }],
     [{ type: 'adopt', attempt: 0 }],
     [{ type: 'wait', ms: 1e15 }],
+    [{ type: 'answer' }],
+    [{ type: 'answer', text: '' }],
+    [{ type: 'steer', text: `${'é'.repeat(4_096)}x` }],
+    [{ type: 'approve', by: 'somebody else' }],
+    [{ type: 'pause', until: 'tomorrow' }],
     [null],
     ['retry'],
   ])('refuses what is unknown, unbounded or of another shape (%#)', (command) => {

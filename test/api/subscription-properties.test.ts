@@ -14,7 +14,10 @@ const action = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('append' as const), index, count: fc.integer({ min: 1, max: 9 }) }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('begin' as const, 'begin' as const, 'restart' as const) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('end' as const, 'remove' as const), index }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('end' as const, 'reopen' as const, 'remove' as const), index }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('hold' as const, 'read' as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 10, 25, 60) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('stop' as const, 'take' as const, 'go' as const), client }) },
@@ -28,6 +31,7 @@ async function perform(world: StreamWorld, clients: readonly CheckingClient[], s
   if (step.do === 'append') world.append(step.index, step.count)
   else if (step.do === 'begin') world.begin()
   else if (step.do === 'end') world.end(step.index)
+  else if (step.do === 'reopen') world.reopen(step.index)
   else if (step.do === 'remove') world.remove(step.index)
   else if (step.do === 'hold') world.reading = false
   else if (step.do === 'read') world.reads.shift()?.()

@@ -94,6 +94,43 @@ describe('asking the person at the terminal', () => {
     expect(asked[0]?.split('\n')[1]).toBe('spec is running.needsInput: it waits. It asks: Which database?')
   })
 
+  const waits = (state: string, ...commands: string[]): TaskView => ({ ...escalated, state, why: 'it waits', commands })
+
+  it.each([
+    ['approve', ['app'], { type: 'approve' }],
+    ['reject', ['reject', 'Too early'], { type: 'reject', reason: 'Too early' }],
+    ['reject without a reason', ['reject', ' '], { type: 'reject' }],
+    ['pause', ['pause'], { type: 'pause' }],
+    ['steer', ['steer', 'Mind the tests'], { type: 'steer', text: 'Mind the tests' }],
+  ] as const)('asks whether a task may start: %s', async (_, answers, command) => {
+    const task = waits('pending.approval', 'approve', 'reject', 'complete', 'skip', 'fail', 'steer', 'pause', 'cancel')
+    const { told, asked, ask } = dialogue({ ...view, tasks: [task] }, [...answers])
+    expect(await ask()).toBe(true)
+    expect(told).toEqual([['run_1', 'spec', command]])
+    expect(asked[0]).toContain('  approve   let it start\n  reject    do not let it start\n')
+  })
+
+  it('passes on what an agent, or the manager, is answered', async () => {
+    const manager: TaskView = { ...waits('running.asking', 'answer', 'complete', 'fail'), task: 'manager' }
+    const shown = { ...view, tasks: [waits('running.needsInput', 'answer', 'skip')], manager }
+    const { told, ask } = dialogue(shown, ['answer', 'The old one', 'answer', 'Go on'])
+    expect(await ask()).toBe(true)
+    expect(told).toEqual([
+      ['run_1', 'spec', { type: 'answer', text: 'The old one' }],
+      ['run_1', 'manager', { type: 'answer', text: 'Go on' }],
+    ])
+  })
+
+  it('lets a paused task go on, and leaves it when nothing is answered', async () => {
+    const shown = { ...view, tasks: [waits('pending.paused', 'steer', 'continue')] }
+    const first = dialogue(shown, ['continue'])
+    expect(await first.ask()).toBe(true)
+    expect(first.told).toEqual([['run_1', 'spec', { type: 'continue' }]])
+    const second = dialogue(shown, ['steer', ' '])
+    expect(await second.ask()).toBe(false)
+    expect(second.told).toEqual([])
+  })
+
   it('leaves everything as it is when the person leaves', async () => {
     for (const answer of ['leave', undefined]) {
       const { told, ask } = dialogue(view, [answer])
@@ -125,6 +162,6 @@ describe('raising a budget', () => {
   })
 
   it('refuses what is no raise, all at once', () => {
-    expect(() => parseRaises(['agentRuns=20', 'cost=+1'])).toThrow(/agentRuns=20[\s\S]*cost=\+1/)
+    expect(() => parseRaises(['agentRuns=20', 'costs=+1'])).toThrow(/agentRuns=20[\s\S]*costs=\+1/)
   })
 })

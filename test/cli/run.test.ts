@@ -258,7 +258,9 @@ describe('what keeps a run from being started', () => {
   it('is a word that is missing or unknown', async () => {
     const cli = new FakeCli()
     expect([await cli.run('run'), await cli.run('runn'), await cli.run()]).toEqual([2, 2, 2])
-    expect(cli.stderr.text).toMatch(/missing required argument 'file'[\s\S]*unknown command 'runn'[\s\S]*Did you mean/)
+    expect(cli.stderr.text).toMatch(
+      /Give a workflow file, or what is to be achieved[\s\S]*unknown command 'runn'[\s\S]*Did you mean/,
+    )
   })
 
   it('takes inputs from files', async () => {

@@ -89,7 +89,10 @@ const BROKE = {
   retryable: true,
   why: 'The agent broke off with an error.',
 }
-const RUNNING = 'retry [--prompt TEXT] | complete [--result JSON] | skip | fail [--reason TEXT] | wait [DURATION]'
+const HEARD = 'steer --text TEXT | pause | cancel'
+const DECIDE = 'retry [--prompt TEXT] | complete [--result JSON] | skip | fail [--reason TEXT]'
+const RUNNING = `${DECIDE} | wait [DURATION] | ${HEARD}`
+const PENDING = `complete [--result JSON] | skip | fail [--reason TEXT] | ${HEARD}`
 const EACH = {
   retry: `troupe task ${RUN} plan retry [--prompt TEXT]     a new attempt by a new agent`,
   complete: `troupe task ${RUN} plan complete [--result JSON]  take a result that you give`,
@@ -97,6 +100,13 @@ const EACH = {
   fail: `troupe task ${RUN} plan fail [--reason TEXT]      let it fail`,
   wait: `troupe task ${RUN} plan wait [DURATION]           wait longer`,
   adopt: `troupe task ${RUN} plan adopt                     look again, or take it when it is done`,
+  approve: `troupe task ${RUN} plan approve                   let it start`,
+  reject: `troupe task ${RUN} plan reject [--reason TEXT]    do not let it start`,
+  answer: `troupe task ${RUN} plan answer --text TEXT        answer what its agent asks`,
+  steer: `troupe task ${RUN} plan steer --text TEXT         tell its agent something`,
+  pause: `troupe task ${RUN} plan pause                     start nothing new for it`,
+  continue: `troupe task ${RUN} plan continue                  let it go on`,
+  cancel: `troupe task ${RUN} plan cancel                    end it, and stop its agent if that is possible`,
 } as const
 const can = (...names: (keyof typeof EACH)[]) =>
   names.map((name, index) => `    ${(index === 0 ? 'can' : '').padEnd(6)} ${EACH[name]}`)
@@ -113,9 +123,31 @@ const AGENT_STATES: Readonly<
       '    why    waits for a slot',
       '    since  2026-01-01T12:00:03.000Z (57s ago)',
       '    until  there is room',
-      `    can    troupe task ${RUN} plan complete [--result JSON] | skip | fail [--reason TEXT]`,
+      `    can    troupe task ${RUN} plan ${PENDING}`,
     ],
     { awaits: 'slot' },
+  ],
+  'pending.approval': [
+    new Told().to('plan', 'pending.approval'),
+    [
+      '○ plan pending.approval',
+      '    why    a person must approve that it starts',
+      '    since  2026-01-01T12:00:03.000Z (57s ago)',
+      '    until  a person approves or rejects it',
+      ...can('approve', 'reject', 'complete', 'skip', 'fail', 'steer', 'pause', 'cancel'),
+    ],
+    { awaits: 'person' },
+  ],
+  'pending.paused': [
+    new Told().to('plan', 'pending.paused', { paused: true }),
+    [
+      '○ plan pending.paused',
+      '    why    a person paused it',
+      '    since  2026-01-01T12:00:03.000Z (57s ago)',
+      '    until  a person lets it continue',
+      ...can('complete', 'skip', 'fail', 'steer', 'continue', 'cancel'),
+    ],
+    { awaits: 'person' },
   ],
   creating: [
     new Told().to('plan', 'creating'),
@@ -124,7 +156,8 @@ const AGENT_STATES: Readonly<
       '    why    its agent is being created',
       '    since  2026-01-01T12:00:03.000Z (57s ago)',
       '    until  the backend has answered',
-      '    can    nothing: it goes on by itself',
+      '    used   1 agent run, 57s',
+      `    can    troupe task ${RUN} plan ${HEARD}`,
     ],
     { awaits: 'backend' },
   ],
@@ -135,7 +168,7 @@ const AGENT_STATES: Readonly<
       '    why    outcome unknown, reconciling until 2026-01-01T12:01:12.000Z',
       '    since  2026-01-01T12:00:03.000Z (57s ago)',
       '    until  2026-01-01T12:01:12.000Z (in 12s)',
-      '    can    nothing: it goes on by itself',
+      `    can    troupe task ${RUN} plan ${HEARD}`,
     ],
     { awaits: 'backend', until: iso(NOW + 12_000) },
   ],
@@ -160,9 +193,35 @@ const AGENT_STATES: Readonly<
       `    until  a person answers it at ${URL}, at the latest its deadline 2026-01-01T13:00:00.000Z (in 59m00s)`,
       '    asks   Which database?',
       `    at     ${URL}`,
-      ...can('retry', 'complete', 'skip', 'fail', 'wait'),
+      ...can('answer', 'retry', 'complete', 'skip', 'fail', 'wait', 'steer', 'pause', 'cancel'),
     ],
     { awaits: 'person', until: iso(AT + 3_600_000), asks: 'Which database?' },
+  ],
+  'running.answering': [
+    running().to('plan', 'running.answering', { note: 'it asks: Which database?' }),
+    [
+      '● plan running.answering',
+      '    why    its agent is being answered',
+      '    since  2026-01-01T12:00:04.000Z (56s ago)',
+      '    until  the backend has answered',
+      '    asks   Which database?',
+      `    at     ${URL}`,
+      `    can    troupe task ${RUN} plan ${DECIDE} | ${HEARD}`,
+    ],
+    { awaits: 'backend', asks: 'Which database?' },
+  ],
+  'running.steering': [
+    running().to('plan', 'running.steering', { steers: [{ text: 'Mind the tests', state: 'sent' }] }),
+    [
+      '● plan running.steering',
+      '    why    its agent is being told what a person said',
+      '    since  2026-01-01T12:00:04.000Z (56s ago)',
+      '    until  the backend has answered',
+      '    said   Mind the tests (on its way)',
+      `    at     ${URL}`,
+      `    can    troupe task ${RUN} plan ${DECIDE} | ${HEARD}`,
+    ],
+    { awaits: 'backend' },
   ],
   'running.stopping': [
     running().to('plan', 'running.stopping'),
@@ -184,7 +243,19 @@ const AGENT_STATES: Readonly<
       '    since  2026-01-01T12:00:04.000Z (56s ago)',
       '    until  the backend has answered',
       `    at     ${URL}`,
-      `    can    troupe task ${RUN} plan retry [--prompt TEXT] | complete [--result JSON] | skip | fail [--reason TEXT]`,
+      `    can    troupe task ${RUN} plan ${DECIDE} | ${HEARD}`,
+    ],
+    { awaits: 'backend' },
+  ],
+  'reporting.repairing': [
+    running().to('plan', 'reporting.repairing'),
+    [
+      '◉ plan reporting.repairing',
+      '    why    its report does not fit and is being asked for once more',
+      '    since  2026-01-01T12:00:04.000Z (56s ago)',
+      '    until  the backend has answered',
+      `    at     ${URL}`,
+      `    can    troupe task ${RUN} plan ${DECIDE} | ${HEARD}`,
     ],
     { awaits: 'backend' },
   ],
@@ -197,7 +268,7 @@ const AGENT_STATES: Readonly<
       '    until  the backend has answered',
       '    failed The agent broke off with an error.',
       `    at     ${URL}`,
-      '    can    nothing: it goes on by itself',
+      `    can    troupe task ${RUN} plan cancel`,
     ],
     { awaits: 'backend' },
   ],
@@ -210,7 +281,7 @@ const AGENT_STATES: Readonly<
       '    until  2026-01-01T12:01:30.000Z (in 30s), then attempt 2 begins',
       '    failed The agent broke off with an error.',
       `    at     ${URL}`,
-      `    can    troupe task ${RUN} plan retry [--prompt TEXT] | complete [--result JSON] | skip | fail [--reason TEXT]`,
+      `    can    troupe task ${RUN} plan ${DECIDE} | ${HEARD}`,
     ],
     { awaits: 'time', until: iso(NOW + 30_000), nextAttempt: 2 },
   ],
@@ -223,7 +294,7 @@ const AGENT_STATES: Readonly<
       '    until  a person decides',
       '    failed The agent run ended with ERROR. The agent broke off with an error.',
       `    at     ${URL}`,
-      ...can('retry', 'complete', 'skip', 'fail'),
+      ...can('retry', 'complete', 'skip', 'fail', 'cancel'),
     ],
     { awaits: 'person' },
   ],
@@ -235,7 +306,7 @@ const AGENT_STATES: Readonly<
       '    since  2026-01-01T12:00:04.000Z (56s ago)',
       '    until  a person decides, or its agent ends',
       `    at     ${URL}`,
-      ...can('retry', 'complete', 'skip', 'fail', 'wait', 'adopt'),
+      ...can('retry', 'complete', 'skip', 'fail', 'wait', 'adopt', 'cancel'),
     ],
     { awaits: 'person' },
   ],
@@ -246,7 +317,7 @@ const AGENT_STATES: Readonly<
       '    why    Nobody knows whether an agent was created: no answer',
       '    since  2026-01-01T12:00:03.000Z (57s ago)',
       '    until  a person decides',
-      ...can('retry', 'complete', 'skip', 'fail', 'wait', 'adopt'),
+      ...can('retry', 'complete', 'skip', 'fail', 'wait', 'adopt', 'cancel'),
     ],
     { awaits: 'person' },
   ],
@@ -295,11 +366,12 @@ describe('troupe show of a task that has not ended', () => {
 
   it('says why the attempt before it failed', () => {
     const told = running().to('plan', 'retrying', { failure: BROKE }).to('plan', 'creating', {}, { attempt: 2 })
-    expect(shown(told, 'plan').lines.slice(0, 5)).toEqual([
+    expect(shown(told, 'plan').lines.slice(0, 6)).toEqual([
       '◌ plan creating, attempt 2',
       '    why    its agent is being created',
       '    since  2026-01-01T12:00:05.000Z (55s ago)',
       '    until  the backend has answered',
+      '    used   1 agent run, 55s',
       '    failed The agent run ended with ERROR. The agent broke off with an error.',
     ])
   })
@@ -367,7 +439,7 @@ describe('troupe show of a task that a limit holds back', () => {
       if (isPause) told.paused(kind === 'paused' ? 'person' : kind, waiting.detail ?? '')
       const { lines, view } = shown(told, 'plan', { waiting: () => ({ kind, since: AT, ...waiting }) })
       const go = kind === 'budget' ? `troupe continue ${RUN} --budget agentRuns=+10` : `troupe continue ${RUN}`
-      const own = `troupe task ${RUN} plan complete [--result JSON] | skip | fail [--reason TEXT]`
+      const own = `troupe task ${RUN} plan ${PENDING}`
       expect(lines).toEqual([
         '○ plan pending',
         `    why    ${why}`,
@@ -455,6 +527,8 @@ describe('troupe show of the manager', () => {
       `    why    ${why}`,
       '    since  2026-01-01T12:00:03.000Z (57s ago)',
       `    until  ${until}`,
+      // With the intent of its creation an agent run is counted.
+      ...(state === 'creating' ? ['    used   1 agent run, 57s'] : []),
       '    can    nothing: the tasks do not wait for it',
     ])
   })

@@ -17,6 +17,14 @@ describe('what is typed after troupe task RUN TASK', () => {
     ['wait', '45m', {}, { type: 'wait', ms: 2_700_000 }],
     ['adopt', undefined, {}, { type: 'adopt' }],
     ['adopt', undefined, { attempt: '2' }, { type: 'adopt', attempt: 2 }],
+    ['approve', undefined, {}, { type: 'approve' }],
+    ['reject', undefined, {}, { type: 'reject' }],
+    ['reject', undefined, { reason: 'too early' }, { type: 'reject', reason: 'too early' }],
+    ['answer', undefined, { text: 'The old one' }, { type: 'answer', text: 'The old one' }],
+    ['steer', undefined, { text: 'Mind the tests' }, { type: 'steer', text: 'Mind the tests' }],
+    ['pause', undefined, {}, { type: 'pause' }],
+    ['continue', undefined, {}, { type: 'continue' }],
+    ['cancel', undefined, {}, { type: 'cancel' }],
   ] as const)('%s %s %j', async (action, duration, flags, command) => {
     expect(await readTaskCommand(action, duration, flags)).toEqual(command)
   })
@@ -30,8 +38,21 @@ describe('what is typed after troupe task RUN TASK', () => {
     })
   })
 
+  it('takes what an agent is told from a file', async () => {
+    const file = join(await temporaryFolder(), 'said.txt')
+    await writeFile(file, 'Mind the tests\nand the docs')
+    expect(await readTaskCommand('steer', undefined, { text: `@${file}` })).toEqual({
+      type: 'steer',
+      text: 'Mind the tests\nand the docs',
+    })
+  })
+
   it.each([
-    ['destroy', undefined, {}, /destroy.*retry, complete, skip, fail, wait, adopt/],
+    ['answer', undefined, {}, /answer: say what, as in --text/],
+    ['steer', undefined, { text: 'x'.repeat(8_193) }, /8192 bytes/],
+    ['skip', undefined, { text: 'x' }, /--text belongs to 'answer' and 'steer', not to 'skip'/],
+    ['approve', undefined, { reason: 'x' }, /--reason belongs to 'fail' and 'reject', not to 'approve'/],
+    ['destroy', undefined, {}, /destroy.*retry, complete, skip, fail, wait, adopt, approve, reject, answer, steer/],
     ['skip', undefined, { prompt: 'x' }, /--prompt belongs to 'retry', not to 'skip'/],
     ['retry', undefined, { attempt: '1' }, /--attempt belongs to 'adopt', not to 'retry'/],
     ['adopt', undefined, { attempt: 'last' }, /--attempt last: write its number/],

@@ -50,6 +50,20 @@ describe('a command without a holder', () => {
     ])
   })
 
+  it('repeats a task, also of a run that has ended', async () => {
+    const cli = await alone()
+    const done = taskView({ task: 'execute[0]', state: 'completed', commands: ['rerun'] })
+    cli.orchestrator.change(RUN, { status: 'completed', tasks: [done] })
+    expect(await cli.run('rerun', 'last', 'execute.0')).toBe(0)
+    expect([cli.taken, cli.orchestrator.closed]).toEqual([[{ intents: 'closed' }], true])
+    expect(cli.orchestrator.calls).toEqual([
+      ['resume', RUN],
+      ['commandTask', RUN, 'execute[0]', { type: 'rerun' }],
+    ])
+    expect(cli.stdout.text).toContain(`${RUN} execute[0]: rerun taken (record 1), now `)
+    expect(cli.stdout.text).toContain(`Nothing runs now: go on with troupe resume ${RUN} --data-dir `)
+  })
+
   it('cancels a run and waits until all is settled', async () => {
     const cli = await alone()
     const { command } = cli.orchestrator

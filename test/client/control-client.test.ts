@@ -67,6 +67,7 @@ const WORKFLOW: Required<Workflow> = {
       stuckAfterMs: 1,
       retry: { attempts: 3, delayMs: 1, factor: 2, maxDelayMs: 5, onTimeout: false },
       onFailure: 'escalate',
+      estimateCost: 0.5,
       estimateMs: 10,
       simulate: { fail: 1 },
       approval: true,

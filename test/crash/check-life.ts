@@ -40,7 +40,7 @@ export async function checkLife(life: CrashLife, schedule: Schedule): Promise<Li
   if (more.length > 0) problems.push(`there are ${runs.length} runs`)
   const view = await reader.view(run)
   if (view.status !== 'completed') problems.push(`the run is ${view.status}`)
-  problems.push(...(await recordProblems(life, run)))
+  problems.push(...(await recordProblems(life, run, workflow)))
   for (const [task, expected] of Object.entries(workflow.results)) {
     const found = await reader.result(run, task).catch((error: unknown) => ({ result: String(error) }))
     if (found.result !== expected)
@@ -85,13 +85,19 @@ function turnProblems({ agents }: CrashWorkflow, run: string, turns: CrashLife['
 }
 
 /** Gap-free on disk, nothing damaged; each record was printed at most once, and none that is not on disk. */
-async function recordProblems({ dataDir, outputs }: CrashLife, run: string): Promise<readonly string[]> {
+async function recordProblems(
+  { dataDir, outputs }: CrashLife,
+  run: string,
+  { decisions }: CrashWorkflow,
+): Promise<readonly string[]> {
   const records: RunRecord[] = []
   const reading = await readJournal(join(dataDir, 'runs', run), (record) => records.push(publicRecord(record)))
   const problems = reading.problems.map(({ segment, line, reason }) => `${segment}:${line}: ${reason}`)
   records.forEach(({ seq }, at) => {
     if (seq !== at + 1) problems.push(`record ${at + 1} on disk has seq ${seq}`)
   })
+  const taken = records.flatMap(({ data }) => (data?.['decision'] as { kind?: string } | undefined)?.kind ?? [])
+  if (taken.join() !== (decisions ?? []).join()) problems.push(`it was decided to ${taken.join()}`)
   const stored = records.map((record) => JSON.stringify(record))
   const printed = outputs.flatMap((output) => output.split('\n').filter((line) => line.startsWith('{"seq":')))
   let last = 0

@@ -36,9 +36,10 @@ export async function liveRun(folder: string, cli: string, schedule: Schedule): 
   const dataDir = join(folder, 'data')
   await mkdir(folder, { recursive: true })
   const file = join(folder, 'workflow.json')
-  await writeFile(file, JSON.stringify(workflowNamed(schedule.workflow).definition))
+  const { definition, speed } = workflowNamed(schedule.workflow)
+  await writeFile(file, JSON.stringify(definition))
   const { seed, faults } = schedule
-  const standIn = new CrashStandIn({ cli, dataDir: join(folder, 'provider'), seed, faults })
+  const standIn = new CrashStandIn({ cli, dataDir: join(folder, 'provider'), seed, faults, speed })
   await standIn.start()
   try {
     return await new Life(cli, schedule, dataDir, file, standIn).live()
@@ -101,12 +102,12 @@ class Life {
   }
 
   #start(kill: Kill | undefined, begun: boolean): CrashProcess {
-    const { graceMs, limited, standInKills } = this.#schedule
+    const { graceMs, limited, standInKills, workflow } = this.#schedule
     const limits = NONE.flatMap((name) => ['--limit', `${name}=${limited ? '100000/1m' : 'none'}`])
     const number = this.#processes++
     for (const { process, ms } of standInKills) if (process === number) this.#restartStandInAfter(ms)
     const folder = ['--data-dir', this.#dataDir]
-    const flags = [...folder, '--json', '--grace', `${graceMs}ms`, ...limits]
+    const flags = [...folder, '--json', '--grace', `${graceMs}ms`, ...limits, ...(workflowNamed(workflow).flags ?? [])]
     const carrying = begun ? ['resume', ...flags] : ['run', this.#file, ...flags]
     return new CrashProcess({
       cli: this.#cli,

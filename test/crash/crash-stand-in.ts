@@ -10,6 +10,7 @@ export interface CrashStandInOptions {
   readonly seed: number
   /** `answer-lost`: 0.2 */
   readonly faults: Readonly<Record<string, number>>
+  readonly speed?: number | undefined
 }
 
 /** One stand-in, and the processes that are it one after the other. */
@@ -27,11 +28,15 @@ export class CrashStandIn {
   }
 
   async start(): Promise<void> {
-    const { cli, dataDir, seed, faults } = this.#options
+    const { cli, dataDir, seed, faults, speed = 1 } = this.#options
     const flags = Object.entries(faults).flatMap(([name, share]) => ['--fault', `${name}=${share}`])
     const process = new CrashProcess({
       cli,
-      args: ['stand-in', '--port', this.#port, '--seed', String(seed), '--data-dir', dataDir, ...NO_LIMITS, ...flags],
+      args: [
+        ...['stand-in', '--port', this.#port, '--seed', String(seed), '--speed', String(speed), '--data-dir', dataDir],
+        ...NO_LIMITS,
+        ...flags,
+      ],
     })
     this.#process = process
     if (!(await process.until(({ stdout }) => /listening on \S+\n/.test(stdout)))) {

@@ -11,6 +11,12 @@ export interface CrashWorkflow {
   readonly results: Readonly<Record<string, string>>
   readonly hasManager: boolean
   readonly hasLargeResults: boolean
+  /** Divides how long agents last that have no script. */
+  readonly speed?: number
+  /** What else the command line is told. */
+  readonly flags?: readonly string[]
+  /** Of a manager that plans: its decisions in their order, each taken once. */
+  readonly decisions?: readonly string[]
 }
 
 const DEFAULTS = { repository: 'acme/shop', retry: { attempts: 3, delay: '100ms' } }
@@ -104,12 +110,47 @@ const large: CrashWorkflow = {
   hasLargeResults: true,
 }
 
+const SPEED = 8
+/** A turn of the planning manager; it lasts a tenth of a second. */
+const turn = (output: object) => ({ output, durationMs: 100 * SPEED })
+const add = (...tasks: readonly object[]) => turn({ decision: 'delegate', tasks })
+const work = (id: string, ...needs: readonly string[]) => ({ id, prompt: `Do ${id}`, needs })
+const TURNS = [
+  add(work('survey'), work('spec', 'survey'), work('plan', 'spec')),
+  add(work('build', 'nothing')),
+  add(work('build', 'plan'), work('document', 'plan')),
+  turn({ decision: 'ask', question: 'Shall it be reviewed?' }),
+  add(work('review', 'build', 'document')),
+  turn({ decision: 'finish', summary: 'Done.' }),
+]
+
+const planning: CrashWorkflow = {
+  name: 'planning',
+  definition: {
+    name: 'planning',
+    defaults: DEFAULTS,
+    manager: {
+      plan: true,
+      objective: 'Build it',
+      prompt: `Manage.\n{% raw %}[simulate:${JSON.stringify({ turns: TURNS })}]{% endraw %}`,
+    },
+  },
+  agents: ['manager', 'survey', 'spec', 'plan', 'build', 'document', 'review'],
+  results: {},
+  hasManager: true,
+  hasLargeResults: false,
+  speed: SPEED,
+  flags: ['--yes'],
+  decisions: ['delegate', 'refused', 'delegate', 'ask', 'delegate', 'finish'],
+}
+
 /** All of them. */
-export const WORKFLOWS: readonly CrashWorkflow[] = [feature, parallel, large]
+export const WORKFLOWS: readonly CrashWorkflow[] = [feature, parallel, large, planning]
 
 /** Throws on a name that no workflow has. */
 export function workflowNamed(name: string): CrashWorkflow {
   const found = WORKFLOWS.find((workflow) => workflow.name === name)
-  if (found === undefined) throw new Error(`There is no workflow ${name}. There are: feature, parallel, large.`)
+  if (found === undefined)
+    throw new Error(`There is no workflow ${name}. There are: ${WORKFLOWS.map((known) => known.name).join(', ')}.`)
   return found
 }

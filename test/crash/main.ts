@@ -4,6 +4,7 @@
  * every agent created once and every turn told once, its records without a gap and its results whole.
  *
  *   npm run crash -- --kills 50 [--seed 1] [--jobs 3]
+ *   npm run crash -- --kills 50 --workflow planning
  *   npm run crash -- --disk                         disk faults and clocks that go backwards; also after 500 kills and more
  *   npm run crash -- --schedule '{"seed":...}'      one run's life again, as a failure printed it
  */
@@ -14,6 +15,7 @@ import { parseArgs } from 'node:util'
 import { setup } from '../support/build-cli.ts'
 import { checkLife, transcriptOf } from './check-life.ts'
 import { liveRun } from './crash-run.ts'
+import { workflowNamed } from './crash-workflows.ts'
 import type { DiskReport } from './disk/disk-report.ts'
 import { runDiskRound } from './disk-round.ts'
 import { type Schedule, Scheduler } from './schedule.ts'
@@ -23,6 +25,7 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '50' },
     seed: { type: 'string', default: '1' },
+    workflow: { type: 'string' },
     jobs: { type: 'string', default: '3' },
     disk: { type: 'boolean', default: false },
     schedule: { type: 'string' },
@@ -59,7 +62,8 @@ function tell(schedule: Schedule, folder: string, problems: readonly string[]): 
 
 async function killMany(root: string, cli: string): Promise<Tally> {
   const kills = Number(values.kills)
-  const scheduler = new Scheduler(Number(values.seed))
+  const only = values.workflow === undefined ? undefined : [workflowNamed(values.workflow)]
+  const scheduler = new Scheduler(Number(values.seed), only)
   const tally = new Tally()
   let planned = 0
   let isStopped = false

@@ -42,13 +42,18 @@ const LATE_UNTIL = 2
 export class Scheduler {
   readonly #seed: number
   readonly #dice: Dice
-  #waiting: CrashPoint[] = [...allPoints()]
+  readonly #workflows: readonly CrashWorkflow[]
+  readonly #points: readonly CrashPoint[]
+  #waiting: CrashPoint[]
   #runs = 0
   readonly #tries = new Map<string, number>()
   readonly reached = new Set<string>()
 
-  constructor(seed: number) {
+  constructor(seed: number, workflows = WORKFLOWS) {
     this.#seed = seed
+    this.#workflows = workflows
+    this.#points = allPoints().filter((point) => workflows.some((workflow) => suits(point, workflow)))
+    this.#waiting = [...this.#points]
     this.#dice = new Dice(seed, 'crash')
   }
 
@@ -56,7 +61,7 @@ export class Scheduler {
   next(most: number): Schedule {
     const dice = this.#dice
     const [first] = this.#waiting
-    const workflow = workflowFor(first, dice)
+    const workflow = workflowFor(first, this.#workflows, dice)
     const limited = first?.limited ?? dice.happens(0.3)
     const kills: Kill[] = []
     while (kills.length < Math.min(KILLS_A_RUN, most)) {
@@ -86,17 +91,17 @@ export class Scheduler {
 
   /** Points that no process came to. */
   missed(): readonly string[] {
-    return allPoints()
+    return this.#points
       .map(pointText)
       .filter((text) => !this.reached.has(text) && (this.#tries.get(text) ?? 0) >= TRIES)
   }
 
   #take(workflow: CrashWorkflow, limited: boolean, place: number): CrashPoint | undefined {
-    if (this.#waiting.length === 0) this.#waiting = [...allPoints()]
+    if (this.#waiting.length === 0) this.#waiting = [...this.#points]
     const fitting = (point: CrashPoint) => fits(point, workflow, limited, place)
     const at = this.#waiting.findIndex(fitting)
     // What waits does not fit this run: a point again that does.
-    return at === -1 ? fallOn(allPoints().filter(fitting), this.#dice.roll()) : this.#waiting.splice(at, 1)[0]
+    return at === -1 ? fallOn(this.#points.filter(fitting), this.#dice.roll()) : this.#waiting.splice(at, 1)[0]
   }
 
   #putBack(text: string): void {
@@ -118,11 +123,8 @@ export class Scheduler {
   }
 }
 
-function workflowFor(point: CrashPoint | undefined, dice: Dice): CrashWorkflow {
-  const fitting = WORKFLOWS.filter(
-    ({ hasManager, hasLargeResults }) =>
-      (point?.needs !== 'manager' || hasManager) && (point?.needs !== 'large results' || hasLargeResults),
-  )
+function workflowFor(point: CrashPoint | undefined, workflows: readonly CrashWorkflow[], dice: Dice): CrashWorkflow {
+  const fitting = workflows.filter((workflow) => point === undefined || suits(point, workflow))
   const found = fallOn(fitting, dice.roll())
   if (found === undefined) throw new Error('No workflow comes to this point')
   return found
@@ -132,8 +134,11 @@ function fits(point: CrashPoint, workflow: CrashWorkflow, limited: boolean, plac
   if (point.in !== undefined && (point.in === 'first') !== (place === 0)) return false
   if (point.ordinal > LATE_ORDINAL && place >= LATE_UNTIL) return false
   if (point.limited === true && !limited) return false
-  if (point.needs === 'manager') return workflow.hasManager
-  return point.needs !== 'large results' || workflow.hasLargeResults
+  return suits(point, workflow)
+}
+
+function suits({ needs }: CrashPoint, { hasManager, hasLargeResults }: CrashWorkflow): boolean {
+  return (needs !== 'manager' || hasManager) && (needs !== 'large results' || hasLargeResults)
 }
 
 /** A third of the runs has a provider that loses answers, or is slow now and then. */

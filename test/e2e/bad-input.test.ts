@@ -170,8 +170,8 @@ describe.concurrent('bad input', () => {
       "troupe: Run 'nonsense' does not exist. Name a run by its id ('troupe runs' lists them), or say last.\n",
       `troupe: Task nobody of ${run} does not exist. 'troupe show ${run}' lists its tasks.\n`,
       `troupe: Task nobody of ${run} does not exist. 'troupe show ${run}' lists its tasks.\n`,
-      `troupe: ${run} only is completed and cannot take 'retry'. It takes no command now.\n`,
-      "troupe: 'dance' is nothing a task takes. There are: retry, complete, skip, fail, wait, adopt.\n",
+      `troupe: ${run} only is completed and cannot take 'retry'. It takes: rerun.\n`,
+      "troupe: 'dance' is nothing a task takes. There are: retry, complete, skip, fail, wait, adopt, approve, reject, answer, steer, pause, continue, cancel.\n",
       "troupe: unknown command 'dance'\n(Did you mean cancel?)\nTry: troupe --help\n",
     ])
   })

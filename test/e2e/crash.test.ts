@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { createdOnce, inTerminal, range, recordsOf, resultOf, statesOf, storedCreations } from './command-line.ts'
 
@@ -60,5 +62,22 @@ describe.concurrent('a run whose process is killed', () => {
     const { code, stdout } = await terminal.troupe(['resume', '--json', '--data-dir', dataDir])
     expect([code, resultOf(stdout).status]).toEqual([0, 'completed'])
     expect(await storedCreations(dataDir)).toEqual(createdOnce(await first.run(), AGENTS))
+  })
+
+  inTerminal('goes on although another run of the folder is damaged, which is said', async ({ terminal }) => {
+    const dataDir = await terminal.folder()
+    const runs: string[] = []
+    for (let n = 0; n < 2; n++) {
+      const killed = terminal.start(['run', 'examples/sequential.yaml', '--json', '--data-dir', dataDir])
+      runs.push(await killed.run())
+      killed.signal('SIGKILL')
+      await killed.ended
+    }
+    const [damaged = '', whole = ''] = runs
+    const definition = join(dataDir, 'runs', damaged, 'workflow.json')
+    await writeFile(definition, (await readFile(definition, 'utf8')).replace('sequential', 'sequentiaI'))
+    const { code, stdout, stderr } = await terminal.troupe(['resume', '--json', '--speed', '20', '--data-dir', dataDir])
+    expect([code, resultOf(stdout).run, resultOf(stdout).status]).toEqual([2, whole, 'completed'])
+    expect(stderr).toContain(`troupe: ${damaged} was not resumed: ${definition} is damaged`)
   })
 })

@@ -86,7 +86,7 @@ describe.concurrent('a second terminal while a run holds the folder', () => {
       range(1, 4).map(() => [2, '']),
     )
     expect(adopt.stderr).toEqual(
-      `troupe: ${run} broken is escalated and cannot take 'adopt'. It takes: retry, complete, skip, fail.
+      `troupe: ${run} broken is escalated and cannot take 'adopt'. It takes: retry, complete, skip, fail, cancel.
 `,
     )
     expect(unstarted.stderr).toMatch(/ after is waiting and cannot take 'retry'/)

@@ -121,7 +121,9 @@ describe('commands', () => {
     const messages = await Promise.all(refused.map((command) => command.then(String, (error: unknown) => error)))
     expect(messages).toEqual([
       new CommandRefusedError('run_1', 'continue', 'running', ['pause', 'cancel']),
-      new CommandRefusedError('run_1 a', 'adopt', 'running', ['retry', 'complete', 'skip', 'fail', 'wait']),
+      new CommandRefusedError('run_1 a', 'adopt', 'running', [
+        ...['retry', 'complete', 'skip', 'fail', 'wait', 'steer', 'pause', 'cancel'],
+      ]),
       new CommandRefusedError('run_1 b', 'skip', 'waiting', []),
       new CommandRefusedError('run_1 nobody', 'skip', 'waiting', []),
     ])
@@ -235,7 +237,7 @@ describe('the host of a run', () => {
       manager: managerMachine,
       supervisor: supervisorMachine,
     }
-    const shared = Object.keys(agentActions({} as RunPorts, () => ({ data: {}, alerts: [] })))
+    const shared = Object.keys(agentActions({} as RunPorts, () => ({ data: {}, alerts: [] }), new RunProjection()))
     const named = [agent, manager].flatMap((machine) => Object.keys(machine.implementations.actions))
     expect(new Set(named)).toEqual(new Set(shared))
     const own = Object.keys(supervisorActions({} as RunPorts, {} as SupervisedRun))
@@ -247,6 +249,6 @@ describe('the host of a run', () => {
     const ports = { effects: {}, gate: Promise.resolve() } as unknown as RunPorts
     const make = () =>
       new RunHost({ run: 'run_1', workflow: two(), clock: createVirtualClock(), journal, projection, ports })
-    expect(make).toThrow("The effect 'acquireSlots' is declared by a machine but was not provided")
+    expect(make).toThrow(/The effect '\w+' is declared by a machine but was not provided/)
   })
 })

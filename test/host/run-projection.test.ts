@@ -54,7 +54,10 @@ describe('live and settled actors', () => {
     const { projection } = records().supervisor('starting', 'running').task('a', ['pending', 'creating'])
     expect([...projection.live]).toEqual([
       ['supervisor', { state: 'running', attempt: 0, at: '2026-01-01T00:00:02.000Z', host: HOST }],
-      ['a', { state: 'creating', attempt: 1, counted: 1, at: '2026-01-01T00:00:04.000Z', host: HOST }],
+      [
+        'a',
+        { state: 'creating', attempt: 1, counted: 1, begun: AT + 4_000, at: '2026-01-01T00:00:04.000Z', host: HOST },
+      ],
     ])
     expect(projection.seq).toBe(4)
   })
@@ -102,7 +105,7 @@ describe('what settled after a record', () => {
 })
 
 describe('the creations that a budget counts', () => {
-  const created = (...to: readonly string[]) => records().task('a', to).projection.created
+  const created = (...to: readonly string[]) => records().task('a', to).projection.budget.agentRuns
 
   it.each([
     [0, ['pending']],
@@ -120,14 +123,14 @@ describe('the creations that a budget counts', () => {
     const { projection } = records()
       .task('a', ['creating', 'running', 'retrying'])
       .task('a', ['pending', 'creating'], undefined, 2)
-    expect(projection.created).toBe(2)
+    expect(projection.budget.agentRuns).toBe(2)
   })
 
   it('are raised by commands', () => {
     const { projection } = records()
       .say('command', { command: 'continue', budget: { agentRuns: 2 } })
       .say('command', { command: 'continue', budget: { agentRuns: 3, duration: 60_000 } })
-    expect(projection.raised).toEqual({ agentRuns: 5, duration: 60_000 })
+    expect(projection.budget.raised).toEqual({ agentRuns: 5, duration: 60_000 })
   })
 })
 
@@ -138,11 +141,11 @@ describe('the time of a run', () => {
 
   it('leaves out how long it was paused', () => {
     const run = records().supervisor('starting', 'running', 'paused').say('alert', {}).supervisor('running')
-    expect([run.projection.pausedMs, run.projection.pausedAt]).toEqual([2_000, undefined])
+    expect([run.projection.budget.waitedMs, run.projection.budget.waitingSince]).toEqual([2_000, undefined])
     run.supervisor('paused')
-    expect([run.projection.pausedMs, run.projection.pausedAt]).toEqual([2_000, AT + 6_000])
+    expect([run.projection.budget.waitedMs, run.projection.budget.waitingSince]).toEqual([2_000, AT + 6_000])
     run.supervisor('finishing')
-    expect([run.projection.pausedMs, run.projection.pausedAt]).toEqual([3_000, undefined])
+    expect([run.projection.budget.waitedMs, run.projection.budget.waitingSince]).toEqual([3_000, undefined])
   })
 })
 

@@ -160,4 +160,19 @@ describe('a record that cannot be restored', () => {
       { code: 'quarantined', message: `manager: ${reason}. The run goes on without it.` },
     ])
   })
+
+  it('puts a manager that plans before a person, whose retry is another attempt: nothing goes on without its decisions', async () => {
+    const workflow = two({ manager: { plan: true, objective: 'Get it done' } })
+    const { world, run, lines } = await restoreDamaged('manager', seconds(1), workflow)
+    await world.clock.advance(seconds(600))
+    expect([run.host.status, stateOf(run, 'manager'), stateOf(run, 'b')]).toEqual(['running', 'escalated', 'completed'])
+    const reason = "Its record could not be read back: State 'sleeping' does not exist on 'manager'"
+    expect(readLines(lines).findLast(({ to }) => to === 'escalated')?.data?.['reason']).toBe(reason)
+    await run.host.commandTask('manager', { type: 'retry' })
+    await world.clock.runUntil(() => world.creations.has('run_1/manager/2'))
+    await world.clock.runUntil(() => stateOf(run, 'manager') === 'escalated.undecided')
+    await run.host.commandTask('manager', { type: 'complete', result: 'Enough.' })
+    await world.clock.runUntil(() => run.host.ended)
+    expect([run.host.status, [...world.creations.values()]]).toEqual(['completed', [1, 1, 1, 1, 1]])
+  })
 })

@@ -3,14 +3,17 @@ import type { AnyEventObject } from 'xstate'
 import type { HostPart } from '../../src/domain/record.ts'
 import { agentMachine } from '../../src/machines/agent-machine.ts'
 import { managerMachine } from '../../src/machines/manager-machine.ts'
+import { planningMachine } from '../../src/machines/planning-machine.ts'
 import { supervisorMachine } from '../../src/machines/supervisor-machine.ts'
 import { agentEvents, agentInput, agentPaths } from './agent-events.ts'
 import { managerEvents, managerInput, managerPaths } from './manager-events.ts'
+import { planningEvents, planningInput, planningPaths } from './planning-events.ts'
 import { type ActorCase, reach, ScriptedActor } from './scripted-actors.ts'
 import { supervisorPaths } from './supervisor-events.ts'
 
 const AGENT = { kind: 'agent', id: 'a', machine: agentMachine } as const
 const MANAGER = { kind: 'manager', id: 'manager', machine: managerMachine } as const
+const PLANNER = { kind: 'manager', id: 'manager', machine: planningMachine } as const
 const SUPERVISOR = { kind: 'supervisor', id: 'supervisor', machine: supervisorMachine } as const
 
 const FINAL = /^(completed|failed|cancelled|skipped)$/
@@ -21,6 +24,10 @@ const cases: (readonly [string, ActorCase])[] = [
   ),
   ...Object.entries(managerPaths).map(
     ([state, events]) => [`the manager in ${state}`, { actor: MANAGER, input: managerInput(), events }] as const,
+  ),
+  ...Object.entries(planningPaths).map(
+    ([state, events]) =>
+      [`a planning manager in ${state}`, { actor: PLANNER, input: planningInput(), events }] as const,
   ),
   ...Object.entries(supervisorPaths).map(
     ([state, events]) =>
@@ -35,9 +42,10 @@ const answers: Readonly<Record<string, AnyEventObject>> = {
   reconcileAgentRun: agentEvents.reconcile.found,
   watchAgentRun: agentEvents.watch.complete,
   readReport: agentEvents.report.done,
+  readDecision: planningEvents.decision.finish,
   diagnoseFailure: agentEvents.diagnose.retryable,
   awaitNews: managerEvents.news.last,
-  promptAgentRun: managerEvents.prompt.done,
+  promptAgentRun: agentEvents.prompt.done,
 }
 const commands: readonly AnyEventObject[] = [
   { type: 'task.complete', result: 'Done by hand' },
@@ -134,6 +142,21 @@ describe('timers of a restored actor', () => {
     const restored = await restoreAfter(1_000)
     await restored.apply(agentEvents.watch.complete)
     expect(restored.clock.pending()).toBe(0)
+  })
+})
+
+describe('a record of a version in which a state had no sub-states', () => {
+  it.each([
+    ['pending.waiting', 'pending'],
+    ['reporting.reading', 'reporting'],
+  ] as const)('is where those begin: %s', async (state, value) => {
+    const { policy, events } = agentPaths[state]
+    const { last, clock } = await reach({ actor: AGENT, input: agentInput(policy), events })
+    const restored = new ScriptedActor({ ...AGENT, clock })
+    const snapshot = { ...last.host.snapshot, value: { live: value } }
+    await restored.restore({ ...last.host, snapshot })
+    expect([restored.actors.state('a'), restored.calls.length, restored.records]).toEqual([value, 1, []])
+    expect(JSON.stringify(restored.actors.hostPart('a'))).toBe(JSON.stringify(last.host))
   })
 })
 

@@ -4,13 +4,18 @@ import { done, effectEvents, failed } from './effect-events.ts'
 
 /** Every state in which an agent can rest. */
 export type AgentState =
-  | 'pending'
+  | 'pending.waiting'
+  | 'pending.approval'
+  | 'pending.paused'
   | 'creating.calling'
   | 'creating.reconciling'
   | 'running.watching'
   | 'running.needsInput'
+  | 'running.answering'
+  | 'running.steering'
   | 'running.stopping'
-  | 'reporting'
+  | 'reporting.reading'
+  | 'reporting.repairing'
   | 'recovering'
   | 'retrying'
   | 'escalated.waiting'
@@ -32,8 +37,21 @@ export const agentEvents = {
     fail: { type: 'task.fail', reason: 'Not wanted any more' },
     wait: { type: 'task.wait', ms: 60_000 },
     adopt: { type: 'task.adopt' },
+    approve: { type: 'task.approve', by: 'ann' },
+    reject: { type: 'task.reject', reason: 'Too early', by: 'ann' },
+    answer: { type: 'task.answer', text: 'The old one' },
+    steer: { type: 'task.steer', text: 'Mind the tests' },
+    pause: { type: 'task.pause' },
+    continue: { type: 'task.continue' },
   },
   ...effectEvents,
+  report: { ...effectEvents.report, invalid: failed('report', 'invalid-report') },
+  prompt: {
+    done: done('prompt', { certain: true }),
+    unknown: done('prompt', { certain: false }),
+    uncertain: failed('prompt', 'timeout', { certain: false }),
+    refused: failed('prompt', 'refused', { retryable: false }),
+  },
   stop: {
     stopped: done('stop', { note: 'Stopped it', stillRunning: false }),
     stillRunning: done('stop', { note: 'It goes on', stillRunning: true }),
@@ -54,6 +72,7 @@ const POLICY: AgentPolicy = {
   timeoutMs: 3_600_000,
   onFailure: 'escalate',
   canCancel: false,
+  canPrompt: true,
   seed: 1,
 }
 
@@ -76,13 +95,18 @@ const recovering = [...running, watch.failed]
 
 /** A way to each state. */
 export const agentPaths: Readonly<Record<AgentState, AgentPath>> = {
-  pending: { events: [] },
+  'pending.waiting': { events: [] },
+  'pending.approval': { policy: { approval: 'ask' }, events: [] },
+  'pending.paused': { events: [commands.pause] },
   'creating.calling': { events: creating },
   'creating.reconciling': { events: [...creating, create.uncertain] },
   'running.watching': { events: running },
   'running.needsInput': { events: [...running, watch.paused] },
+  'running.answering': { events: [...running, watch.paused, commands.answer] },
+  'running.steering': { events: [...running, commands.steer, watch.complete] },
   'running.stopping': { policy: { canCancel: true }, events: [...running, timers.deadline] },
-  reporting: { events: reporting },
+  'reporting.reading': { events: reporting },
+  'reporting.repairing': { events: [...reporting, report.invalid] },
   recovering: { events: recovering },
   retrying: { events: [...recovering, diagnose.retryable] },
   'escalated.waiting': { events: [...recovering, diagnose.hopeless] },

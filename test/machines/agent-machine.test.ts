@@ -6,6 +6,7 @@ import { agentCommandTable } from './agent-command-table.ts'
 import { agentCreateTable } from './agent-create-table.ts'
 import { agentEndTable } from './agent-end-table.ts'
 import { type AgentState, agentEvents, agentInput, agentPaths } from './agent-events.ts'
+import { agentTurnTable } from './agent-turn-table.ts'
 import { done, FOUND, failed, REF } from './effect-events.ts'
 import { actionsOf, inputOf, leafName, leafNames, step, walk } from './pure-steps.ts'
 import { readRows, type StateEventTable, typesOf } from './state-event-table.ts'
@@ -14,6 +15,7 @@ const table: StateEventTable<AgentState, typeof agentEvents> = {
   ...agentCommandTable,
   ...agentCreateTable,
   ...agentEndTable,
+  ...agentTurnTable,
 }
 const { commands, slots, create, putBack, blocked, reconcile, watch, report, diagnose, settle, timers } = agentEvents
 
@@ -69,7 +71,7 @@ describe('how an agent begins', () => {
 
   it('waits for its slots', () => {
     const snapshot = begin({})
-    expect(leafName(snapshot.value)).toBe('pending')
+    expect(leafName(snapshot.value)).toBe('pending.waiting')
     expect(Object.keys(snapshot.children)).toEqual(['slots'])
   })
 
@@ -210,14 +212,22 @@ describe('what a transition asks of the host', () => {
   const decisions = ['retry', 'complete', 'skip', 'fail'] as const
 
   it.each(decisions)('gives the agent run up that may go on when a person decides to %s', (name) => {
-    for (const state of ['running.watching', 'running.needsInput', 'running.stopping', 'escalated.overdue'] as const) {
+    for (const state of [
+      'running.watching',
+      'running.needsInput',
+      'running.answering',
+      'running.steering',
+      'running.stopping',
+      'reporting.repairing',
+      'escalated.overdue',
+    ] as const) {
       const { policy } = agentPaths[state]
       expect(asked(state, commands[name], policy)).toEqual([giveUp, release])
     }
   })
 
   it.each(decisions)('has nothing to give up when the agent run has ended and a person decides to %s', (name) => {
-    for (const state of ['reporting', 'retrying', 'escalated.waiting'] as const) {
+    for (const state of ['reporting.reading', 'retrying', 'escalated.waiting'] as const) {
       for (const [action] of asked(state, commands[name])) expect(action).toBe('releaseSlots')
     }
   })
@@ -273,8 +283,8 @@ describe('what a transition asks of the host', () => {
   })
 
   it('asks nothing when an answer is read', () => {
-    expect(asked('reporting', report.done)).toEqual([release])
-    expect(asked('pending', slots.done)).toEqual([])
+    expect(asked('reporting.reading', report.done)).toEqual([release])
+    expect(asked('pending.waiting', slots.done)).toEqual([])
   })
 })
 
@@ -304,7 +314,7 @@ describe('a create in doubt', () => {
   )
 
   it('is over once the create was put back, found or never made', () => {
-    expect(input('pending')).toEqual({ task: 'a', attempt: 1 })
+    expect(input('pending.waiting')).toEqual({ task: 'a', attempt: 1 })
     expect(input('running.watching')).toEqual({ task: 'a', attempt: 1, ref: REF })
   })
 })

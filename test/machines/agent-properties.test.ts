@@ -14,6 +14,9 @@ const happening: fc.Arbitrary<Happening> = fc.record({
 const policy = fc.record({
   attempts: fc.integer({ min: 1, max: 4 }),
   canCancel: fc.boolean(),
+  canPrompt: fc.boolean(),
+  canSteer: fc.boolean(),
+  approval: fc.constantFrom<('ask' | 'given')[]>('ask', 'given'),
   onTimeout: fc.boolean(),
   onFailure: fc.constantFrom('escalate' as const, 'fail' as const, 'skip' as const, 'continue' as const),
 })

@@ -8,22 +8,44 @@ import { isFinalState, publicState } from '../../src/machines/public-state.ts'
 import { supervisorMachine } from '../../src/machines/supervisor-machine.ts'
 import { agentEvents, agentInput, agentPaths } from './agent-events.ts'
 import { managerInput, managerPaths } from './manager-events.ts'
-import { walk } from './pure-steps.ts'
+import { step, walk } from './pure-steps.ts'
 import { supervisorEvents, supervisorPaths } from './supervisor-events.ts'
 
-const taskCommands: Readonly<Record<TaskCommand['type'], true>> = {
+/** Of `rerun` no agent is told: the run repeats what has settled. */
+const taskCommands: Readonly<Record<Exclude<TaskCommand['type'], 'rerun'>, true>> = {
   retry: true,
   complete: true,
   skip: true,
   fail: true,
   wait: true,
   adopt: true,
+  approve: true,
+  reject: true,
+  answer: true,
+  steer: true,
+  pause: true,
+  continue: true,
+  cancel: true,
 }
 const runCommands: Readonly<Record<RunCommand['type'], true>> = { pause: true, continue: true, cancel: true }
 
-const agents = Object.entries(agentPaths).map(
-  ([state, { policy, events }]) => [state, walk(agentMachine, agentInput(policy), events)] as const,
-)
+const { commands } = agentEvents
+/** Each state as it is, paused by a person, and with as many texts waiting as can. */
+const agents = Object.entries(agentPaths).flatMap(([state, { policy, events }]) => {
+  const snapshot = walk(agentMachine, agentInput(policy), events)
+  const paused = snapshot.can(commands.pause) ? [step(agentMachine, snapshot, commands.pause)] : []
+  const full = paused.map((first) => {
+    let last = first
+    while (last.can(commands.steer)) last = step(agentMachine, last, commands.steer)
+    return last
+  })
+  return [
+    [state, snapshot] as const,
+    ...paused.map((variant) => [`${state}, paused`, variant] as const),
+    ...full.map((variant) => [`${state}, paused and full`, variant] as const),
+  ]
+})
+const offered = ({ value, context }: AnyMachineSnapshot) => legalTaskCommands(publicState(value), context)
 const managers = Object.entries(managerPaths).map(
   ([state, events]) => [state, walk(managerMachine, managerInput(), events)] as const,
 )
@@ -34,7 +56,7 @@ const supervisors = Object.entries(supervisorPaths).map(
 describe('what a person is offered', () => {
   it.each(agents)('is what an agent takes: %s', (_, snapshot) => {
     const taken = Object.keys(taskCommands).filter((name) => snapshot.can(agentEvents.commands[name as 'retry']))
-    expect(new Set(legalTaskCommands(publicState(snapshot.value)))).toEqual(new Set(taken))
+    expect(new Set(offered(snapshot))).toEqual(new Set(taken))
   })
 
   it.each(agents)('is a late result wherever the agent takes a completion: %s', (_, snapshot) => {
@@ -59,12 +81,9 @@ describe('every state that is not final has an exit (I11)', () => {
   })
 
   it('by nothing but effects and timers where no person can help', () => {
-    const silent = agents.filter(([, { value }]) => legalTaskCommands(publicState(value)).length === 0)
+    const silent = agents.filter(([, snapshot]) => offered(snapshot).length === 0)
     const exits = silent.map(([state, snapshot]) => [state, exitsOf(snapshot)])
     expect(Object.fromEntries(exits)).toEqual({
-      'creating.calling': ['create'],
-      'creating.reconciling': ['reconcile'],
-      recovering: ['diagnose'],
       cancelling: ['settle'],
       completed: [],
       failed: [],
@@ -93,5 +112,5 @@ describe('every state that is not final has an exit (I11)', () => {
 function exitsOf(snapshot: AnyMachineSnapshot): string[] {
   const nodes: AnyStateMachine['root'][] = snapshot._nodes
   const timers = nodes.flatMap((node) => node.after.map(({ delay }) => String(delay)))
-  return [...Object.keys(snapshot.children), ...timers, ...legalTaskCommands(publicState(snapshot.value))]
+  return [...Object.keys(snapshot.children), ...timers, ...offered(snapshot)]
 }

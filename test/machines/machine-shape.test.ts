@@ -2,9 +2,17 @@ import { describe, expect, it } from 'vitest'
 import type { AnyStateMachine } from 'xstate'
 import { agentMachine } from '../../src/machines/agent-machine.ts'
 import { managerMachine } from '../../src/machines/manager-machine.ts'
+import { planningMachine } from '../../src/machines/planning-machine.ts'
 import { supervisorMachine } from '../../src/machines/supervisor-machine.ts'
 
-const machines: readonly AnyStateMachine[] = [agentMachine, managerMachine, supervisorMachine]
+const managers: readonly AnyStateMachine[] = [managerMachine, planningMachine]
+/** Each machine, and those that it shares what it declares with. */
+const machines: readonly (readonly [string, AnyStateMachine, readonly AnyStateMachine[]])[] = [
+  ['agent', agentMachine, [agentMachine]],
+  ['manager', managerMachine, managers],
+  ['planning manager', planningMachine, managers],
+  ['supervisor', supervisorMachine, [supervisorMachine]],
+]
 type Node = AnyStateMachine['root']
 type Transition = Node['transitions'] extends Map<string, (infer T)[]> ? T : never
 
@@ -30,17 +38,17 @@ function nameOf(written: unknown): string {
   return `unnamed ${typeof written}`
 }
 
-describe.each(machines.map((machine) => [machine.id, machine] as const))('the %s machine', (id, machine) => {
+describe.each(machines)('the %s machine', (name, machine, sharing) => {
   it('names every effect, and declares no other', () => {
-    const used = new Set(invokes(machine).map(({ src }) => src))
+    const used = new Set(sharing.flatMap(invokes).map(({ src }) => src))
     expect(used).toEqual(new Set(Object.keys(machine.implementations.actors)))
   })
 
   it('names every action, and declares no other', () => {
     const written = [
-      ...nodes(machine).flatMap((node) => [...node.entry, ...node.exit]),
-      ...transitions(machine).flatMap(({ actions }) => actions),
-      ...nodes(machine).flatMap((node) => (node.initial.actions as readonly unknown[]) ?? []),
+      ...sharing.flatMap(nodes).flatMap((node) => [...node.entry, ...node.exit]),
+      ...sharing.flatMap(transitions).flatMap(({ actions }) => actions),
+      ...sharing.flatMap(nodes).flatMap((node) => (node.initial.actions as readonly unknown[]) ?? []),
     ]
     // `assign` keeps the context and does nothing; what is done for a timer is XState's own.
     const used = new Set(written.map(nameOf).filter((name) => !name.startsWith('xstate.')))
@@ -48,13 +56,13 @@ describe.each(machines.map((machine) => [machine.id, machine] as const))('the %s
   })
 
   it('names every guard, and declares no other', () => {
-    const all = [...transitions(machine), ...nodes(machine).flatMap((node) => node.always ?? [])]
+    const all = [...sharing.flatMap(transitions), ...sharing.flatMap(nodes).flatMap((node) => node.always ?? [])]
     const used = new Set(all.flatMap(({ guard }) => (guard === undefined ? [] : [nameOf(guard)])))
     expect(used).toEqual(new Set(Object.keys(machine.implementations.guards)))
   })
 
   it('names every delay, and declares no other', () => {
-    const used = nodes(machine).flatMap((node) => node.after.map(({ delay }) => delay))
+    const used = sharing.flatMap(nodes).flatMap((node) => node.after.map(({ delay }) => delay))
     expect(new Set(used)).toEqual(new Set(Object.keys(machine.implementations.delays)))
   })
 
@@ -64,7 +72,8 @@ describe.each(machines.map((machine) => [machine.id, machine] as const))('the %s
 
   it('passes through no state but the initial one, so a record needs no `via`', () => {
     const passing = nodes(machine).filter((node) => (node.always?.length ?? 0) > 0)
-    expect(passing.map((node) => node.key)).toEqual(id === 'agent' ? ['admitting'] : [])
+    const initial: Readonly<Record<string, readonly string[]>> = { manager: [], supervisor: ['starting'] }
+    expect(passing.map((node) => node.key)).toEqual(initial[name] ?? ['admitting'])
   })
 
   it('remembers no history, runs no states side by side and delays no event but by `after`', () => {
@@ -77,13 +86,13 @@ describe.each(machines.map((machine) => [machine.id, machine] as const))('the %s
       ...transitions(machine).flatMap(({ actions }) => actions),
     ]
     const builtIn = written.map(nameOf).filter((name) => name.startsWith('xstate.') && name !== 'xstate.assign')
-    expect(new Set(builtIn)).toEqual(new Set(id === 'supervisor' ? [] : ['xstate.raise']))
+    expect(new Set(builtIn)).toEqual(new Set(name === 'supervisor' ? [] : ['xstate.raise']))
   })
 })
 
 describe('an effect that nobody provided', () => {
   it.each(
-    machines.flatMap((machine) =>
+    machines.flatMap(([, machine]) =>
       Object.entries(machine.implementations.actors).map(([name, logic]) => [name, logic] as const),
     ),
   )('fails with its own name: %s', async (name, logic) => {

@@ -5,12 +5,18 @@ describe('the public name of a state', () => {
   it.each([
     ['paused', 'paused'],
     [{ live: 'pending' }, 'pending'],
+    [{ live: { pending: 'waiting' } }, 'pending'],
+    [{ live: { pending: 'approval' } }, 'pending.approval'],
+    [{ live: { reporting: 'reading' } }, 'reporting'],
+    [{ live: { reporting: 'repairing' } }, 'reporting.repairing'],
     [{ live: { running: 'watching' } }, 'running'],
     [{ live: { running: 'needsInput' } }, 'running.needsInput'],
     [{ live: { creating: 'calling' } }, 'creating'],
     [{ live: { creating: 'reconciling' } }, 'creating.reconciling'],
     [{ live: { escalated: 'waiting' } }, 'escalated'],
     [{ live: { escalated: 'overdue' } }, 'escalated.overdue'],
+    [{ live: { escalated: 'undecided' } }, 'escalated.undecided'],
+    [{ live: { running: 'asking' } }, 'running.asking'],
   ])('leaves out what only groups, and what a state does by default: %j', (value, name) => {
     expect(publicState(value)).toBe(name)
   })

@@ -45,9 +45,18 @@ describe('what a record tells of a transition', () => {
   })
 
   it('says what a paused agent asks', () => {
-    const output = { kind: 'paused', rawStatus: 'PAUSED', asks: 'Which one?' }
-    const paused = { type: 'xstate.done.actor.watch', output }
-    expect(describeTransition(context, 'running.needsInput', paused)).toEqual({ note: 'it asks: Which one?' })
+    const asking = { ...context, asks: 'Which one?' }
+    for (const to of ['running.needsInput', 'running.answering'])
+      expect(describeTransition(asking, to, { type: 'task.answer' })).toEqual({ note: 'it asks: Which one?' })
+    expect(describeTransition(asking, 'running', { type: 'task.wait' })).toBe(undefined)
+  })
+
+  it('says that a person paused the task, and how far each word of theirs got, cut', () => {
+    const steers = [{ text: 'x'.repeat(8_192), state: 'queued' as const }]
+    expect(describeTransition({ ...context, paused: true, steers }, 'running', { type: 'task.steer' })).toEqual({
+      paused: true,
+      steers: [{ text: 'x'.repeat(200), state: 'queued' }],
+    })
   })
 
   it('cuts a long message', () => {

@@ -84,6 +84,12 @@ describe('what a supervisor asks of the host', () => {
     ])
   })
 
+  it('begins in running, and asks for nothing yet, where its run had ended and goes on', () => {
+    const reopened = walk(supervisorMachine, { run: 'run_1', reopened: true }, [])
+    expect([reopened.value, reopened.context]).toEqual(['running', { run: 'run_1', reopened: true }])
+    expect(actionsOf(supervisorMachine, reopened, host.completed)).toEqual([['finishManager', undefined]])
+  })
+
   it('creates nothing while it is paused, and says why', () => {
     expect(asked('running', commands.pause)).toEqual([['closeIntents', PAUSED]])
     expect(reached(supervisorPaths.paused).context['reason']).toEqual(PAUSED)

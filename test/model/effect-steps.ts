@@ -68,9 +68,10 @@ const STEPS: Readonly<Record<string, (owing: Owing) => Next[]>> = {
 
   watchAgentRun(owing) {
     const { world, owed, key } = owing
-    const { turn, expect } = owed.input as { turn: number; expect: string }
+    const { turn, expect, doubtful } = owed.input as { turn: number; expect: string; doubtful?: true }
     const run = world.runs.find((candidate) => candidate.key === key)
-    if (run === undefined || run.turn < turn) return []
+    // Where nobody knows whether the prompt arrived, the end of the turn before counts, too.
+    if (run === undefined || run.turn < (doubtful ? turn - 1 : turn)) return []
     if (run.status === 'complete' || run.status === 'failed')
       return ends(owing, 'done', { kind: run.status, rawStatus: run.status })
     return expect === 'end' || run.status === expect
@@ -81,7 +82,9 @@ const STEPS: Readonly<Record<string, (owing: Owing) => Next[]>> = {
   readReport(owing) {
     const report = { result: 'Done', pullRequests: [] }
     const failed = { kind: 'reported', message: 'It failed', retryable: true, certain: true }
-    return [...ends(owing, 'done', report), ...ends(owing, 'error', failed, 'failure')]
+    const unfit = { ...failed, kind: 'invalid-report', message: 'It does not fit' }
+    const misfits = owing.actor === MANAGER ? [] : ends(owing, 'error', unfit, 'failure')
+    return [...ends(owing, 'done', report), ...ends(owing, 'error', failed, 'failure'), ...misfits]
   },
 
   diagnoseFailure(owing) {
@@ -102,13 +105,15 @@ const STEPS: Readonly<Record<string, (owing: Owing) => Next[]>> = {
 
   promptAgentRun(owing) {
     const { model, world, actor, owed, key } = owing
-    const { turn } = owed.input as { turn: number }
+    const { turn, message } = owed.input as { turn: number; message?: { kind: string } }
     if (world.phases[actor] === 'sent' || !model.isDurable(world, actor)) return []
     const isInDoubt = world.phases[actor] !== 'new'
     const run = world.runs.find((candidate) => candidate.key === key)
     if (isInDoubt && run !== undefined && run.turn >= turn) return ends(owing, 'done', {})
     // Absent only counts once nothing can arrive any more.
     if (isInDoubt && isOnItsWay(owing, 'prompt')) return []
+    // What a person says unasked is never sent again.
+    if (isInDoubt && message?.kind === 'steer') return ends(owing, 'done', { certain: false })
     return change(world, `prompt ${key}/${turn} leaves`, undefined, (next) =>
       send(model, next, actor, { kind: 'prompt', key, turn, at: 'there', isLate: false }),
     )

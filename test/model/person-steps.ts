@@ -4,8 +4,16 @@ import { BrokenInvariant, change, type Next, noteRetry } from './provider-steps.
 import type { RunModel } from './run-model.ts'
 import { keyOf, MANAGER, NAMES, SUPERVISOR, TASKS, type World } from './world.ts'
 
+const SAYING = new Set(['steer', 'answer'])
 /** Where a task goes on only when a person says something. */
-const WAITING = ['escalated', 'escalated.doubtful', 'escalated.overdue', 'running.needsInput']
+const WAITING = [
+  'escalated',
+  'escalated.doubtful',
+  'escalated.overdue',
+  'running.needsInput',
+  'pending.approval',
+  'pending.paused',
+]
 
 export function hostSteps(model: RunModel, world: World): Next[] {
   const count = world.queue.length
@@ -31,7 +39,7 @@ function commandSteps(model: RunModel, world: World): Next[] {
   const tasks = TASKS.flatMap((task) => {
     const state = model.live(world, task)
     if (state === undefined) return []
-    return legalTaskCommands(state.name).flatMap((name) => {
+    return legalTaskCommands(state.name, state.context).flatMap((name) => {
       // What waits for a person is decided about some time; the rest is said unasked.
       const isAwaited = WAITING.includes(state.name) && (name === 'fail' || name === 'skip')
       const said = say(model, world, task, name, isAwaited ? undefined : 'command')
@@ -77,11 +85,12 @@ function tellTask(model: RunModel, world: World, task: number, name: string): vo
   if (state === undefined) return
   const event = { type: `task.${name}` }
   if (!model.steps.can(state.number, event)) {
-    if (legalTaskCommands(state.name).includes(name)) {
+    if (legalTaskCommands(state.name, state.context).includes(name)) {
       throw new BrokenInvariant(`I11: ${NAMES[task]} is ${state.name}, is said to take '${name}' and does not`)
     }
     return
   }
   if (name === 'retry') noteRetry(world, keyOf(task, state.context['attempt']))
-  model.command(world, task, { ...event, ...(name === 'complete' ? { result: 'A person’s' } : {}) })
+  const said = name === 'complete' ? { result: 'A person’s' } : SAYING.has(name) ? { text: 'Mind the tests' } : {}
+  model.command(world, task, { ...event, ...said })
 }

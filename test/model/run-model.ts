@@ -216,7 +216,7 @@ export class RunModel {
     const { onFailure, onTimeout, isChained } = this.options
     if (actor === SUPERVISOR) return { run: 'run' }
     if (actor === MANAGER) return { run: 'run', policy: RETRY }
-    const policy = { ...RETRY, onFailure, onTimeout, canCancel: false }
+    const policy = { ...RETRY, onFailure, onTimeout, canCancel: false, canPrompt: true }
     const isSkipped = actor === BOB && isChained && this.nameOf(world, ANN) !== 'completed'
     return { run: 'run', task: NAMES[actor] ?? '', policy, ...(isSkipped ? { skip: 'Ann did not complete' } : {}) }
   }

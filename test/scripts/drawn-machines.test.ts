@@ -5,11 +5,13 @@ import type { Box, Chart } from '../../scripts/chart-shape.ts'
 import { drawMachines } from '../../scripts/drawn-machines.ts'
 import { agentMachine } from '../../src/machines/agent-machine.ts'
 import { managerMachine } from '../../src/machines/manager-machine.ts'
+import { planningMachine } from '../../src/machines/planning-machine.ts'
 import { supervisorMachine } from '../../src/machines/supervisor-machine.ts'
 
 const MACHINES: readonly (readonly [string, AnyStateMachine])[] = [
   ['agent', agentMachine],
   ['manager', managerMachine],
+  ['planner', planningMachine],
   ['supervisor', supervisorMachine],
 ]
 const drawn = drawMachines()
@@ -41,7 +43,7 @@ describe('the drawn machines', () => {
       const shown = await readFile(new URL(`../../src/server/assets/${name}`, import.meta.url), 'utf8')
       expect([name, shown === text]).toEqual([name, true])
     }
-    expect((await drawn).size).toEqual(3)
+    expect((await drawn).size).toEqual(4)
   })
 
   it('come out the same each time', async () => {
@@ -134,7 +136,7 @@ describe('the drawn machines', () => {
       lines('live.running.watching', 'live.reporting'),
       lines('live.creating.reconciling', 'live.escalated.doubtful'),
       lines('live.running', 'live.running.stopping'),
-      lines('live.creating.calling', 'live.pending'),
+      lines('live.creating.calling', 'live.pending.waiting'),
     ]).toEqual([
       ['done: watch', '[complete]'],
       ['done: reconcile', '[else]', 'error: reconcile'],

@@ -43,10 +43,10 @@ describe('the page of the machines', () => {
     }
     visit('machines.html')
     asked.delete('machines.html')
-    for (const machine of ['agent', 'manager', 'supervisor']) asked.add(`${machine}.chart.json`)
+    for (const machine of ['agent', 'manager', 'planner', 'supervisor']) asked.add(`${machine}.chart.json`)
     const missing: string[] = []
     for (const file of asked) if ((await routes.request(`/machines/${file}`)).status !== 200) missing.push(file)
-    expect([missing, asked.size]).toEqual([[], 13])
+    expect([missing, asked.size]).toEqual([[], 14])
   })
 
   it('need not be sent again to whoever has it', async () => {

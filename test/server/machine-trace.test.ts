@@ -75,7 +75,7 @@ describe('a drawn machine', () => {
       { from: 'running', to: 'nowhere', event: 'xstate.done.actor.watch' },
       { from: 'other', to: 'pending', event: 'x' },
     ])
-    const edge = chart.edges.findIndex(({ from, to }) => from === 'live.pending' && to === 'live.creating')
+    const edge = chart.edges.findIndex(({ from, to }) => from === 'live.pending.waiting' && to === 'live.creating')
     const watching = chart.states.find(({ id }) => id === 'live.running.watching')
     const row = watching?.rows.findIndex(({ text }) => text === 'done: watch [else] → recovering')
     expect([...counts]).toEqual([

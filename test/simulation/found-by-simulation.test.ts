@@ -114,8 +114,12 @@ describe('a command', () => {
     await expect(orchestrator.commandTask(run, 'one', { type: 'skip' })).rejects.toThrow(DataFolderError)
     fill(false)
     expect((await orchestrator.health()).writable).toEqual(false)
-    await expect(orchestrator.command(run, { type: 'continue' })).rejects.toThrow(/budget of 1 agent runs is used up/)
+    // Whoever made room is not asked for more of the budget first: it is paused for that again, which is said.
+    await orchestrator.command(run, { type: 'continue' })
     expect((await orchestrator.health()).writable).toEqual(true)
+    await clock.advance(5_000)
+    expect(orchestrator.view(run).reason).toEqual('The budget of 1 agent runs is used up')
+    await expect(orchestrator.command(run, { type: 'continue' })).rejects.toThrow(/budget of 1 agent runs is used up/)
     await orchestrator.close()
   })
 })

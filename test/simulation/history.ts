@@ -1,7 +1,7 @@
 import type { AgentRunRef } from '../../src/domain/backend.ts'
-import { type AttemptKey, formatKey, MANAGER } from '../../src/domain/ids.ts'
+import { type AttemptKey, formatKey } from '../../src/domain/ids.ts'
 import type { JournalRecord, RunRecord } from '../../src/domain/record.ts'
-import type { Workflow } from '../../src/domain/workflow.ts'
+import type { TaskSpec, Workflow } from '../../src/domain/workflow.ts'
 import { isFinalState } from '../../src/machines/public-state.ts'
 import type { Damaged } from './damage.ts'
 import type { CallKind, Provider } from './provider.ts'
@@ -63,10 +63,14 @@ export interface ActorPast {
   completions: number
 }
 
+/** States in which a turn after the first is sent. */
+const PROMPTING = new Set(['running.prompting', 'running.answering', 'running.steering', 'reporting.repairing'])
+
 /** One run as its durable records tell it. */
 export class RunPast {
   readonly run: string
-  readonly workflow: Workflow
+  /** With all that a manager has added. */
+  workflow: Workflow
   seq = 0
   told = 0
   readonly records: JournalRecord[] = []
@@ -136,11 +140,15 @@ export class RunPast {
 
   #allow({ actor, to, attempt = 0, data }: JournalRecord): void {
     if (to === 'creating') this.intents.add(`${actor.id}/${attempt}`)
-    if (to === 'running.prompting') this.intents.add(`${MANAGER}/${attempt}/${Number(data?.['turn'])}`)
+    if (PROMPTING.has(to ?? '')) this.intents.add(`${actor.id}/${attempt}/${Number(data?.['turn'])}`)
     const ref = data?.['ref'] as AgentRunRef | undefined
     if (ref !== undefined) this.owned.set(formatKey({ run: this.run, task: actor.id, attempt }), ref.id)
     const gaveUp = data?.['gaveUp'] as { task: string; attempt: number } | undefined
     if (gaveUp !== undefined) this.mayBeUnknown.add(formatKey({ run: this.run, ...gaveUp }))
+    const added = (data?.['decision'] as { tasks?: readonly TaskSpec[] } | undefined)?.tasks ?? []
+    const known = new Set(this.workflow.tasks.map(({ id }) => id))
+    const tasks = [...this.workflow.tasks, ...added.filter(({ id }) => !known.has(id))]
+    if (added.length > 0) this.workflow = { ...this.workflow, tasks }
   }
 
   #transition(record: JournalRecord): void {
@@ -224,7 +232,7 @@ export class History {
     else if (step.kind === 'said') {
       count(this.given, `${step.run} ${step.task} ${step.command}`)
       // A cancel settles agents at their backends even there.
-      if (step.command === 'cancel') this.intents = 'open'
+      if (step.command === 'cancel' && step.task === '') this.intents = 'open'
     } else if (step.kind === 'refused') count(this.given, `${step.run} ${step.task} ${step.command}`, -1)
   }
 }

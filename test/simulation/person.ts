@@ -2,6 +2,7 @@ import type { RunCommand, TaskCommand } from '../../src/domain/command.ts'
 import { CommandRefusedError, NotFoundError, UsageError } from '../../src/domain/errors.ts'
 import type { Orchestrator } from '../../src/domain/orchestration.ts'
 import type { RunView, TaskView } from '../../src/domain/views.ts'
+import { isFinalState } from '../../src/machines/public-state.ts'
 import type { PauseReason } from '../../src/machines/supervisor-machine.ts'
 import { Dice, fallOn } from './dice.ts'
 import type { RunPast, Seen } from './history.ts'
@@ -9,7 +10,16 @@ import type { Provider } from './provider.ts'
 import type { Saying } from './scenario.ts'
 import { isFull } from './simulation.ts'
 
-const WAITING = ['escalated', 'escalated.overdue', 'escalated.doubtful', 'running.needsInput']
+const WAITING = [
+  'escalated',
+  'escalated.overdue',
+  'escalated.doubtful',
+  'running.needsInput',
+  'running.asking',
+  'escalated.undecided',
+  'pending.approval',
+  'pending.paused',
+]
 
 export interface PersonOptions {
   readonly seed: number
@@ -18,6 +28,8 @@ export interface PersonOptions {
   readonly onTrouble: (message: string) => void
   /** The process that is spoken to now. */
   readonly listener: () => { readonly isDead: boolean } | undefined
+  /** Whether nobody holds the folder, or whoever does is leaving: then nothing is begun any more. */
+  readonly isLeft: () => boolean
 }
 
 /** Whoever looks at the runs now and then: answers what waits, mends what a person can mend, and says things nobody asked for. */
@@ -35,9 +47,9 @@ export class Person {
     const view = viewOf(orchestrator, past.run)
     if (view === undefined) return
     if (view.status === 'paused') this.mend(orchestrator, past)
-    for (const task of view.tasks) {
+    for (const task of [...view.tasks, ...(view.manager === undefined ? [] : [view.manager])]) {
       const waits = WAITING.includes(task.state)
-      if (task.commands.length === 0 || (!waits && !isHasty)) continue
+      if (task.commands.length === 0 || isFinalState(task.state) || (!waits && !isHasty)) continue
       if (isHasty || this.#dice.happens(0.5)) this.#decide(orchestrator, view.run, task, isHasty)
     }
   }
@@ -53,7 +65,8 @@ export class Person {
       return
     }
     const task = fallOn(view.tasks, saying.task)
-    if (task !== undefined) await this.#tellTask(orchestrator, view.run, task.task, taskCommand(command, task))
+    if (task !== undefined)
+      await this.#tellTask(orchestrator, view.run, task.task, taskCommand(command.replace(' task', ''), task))
   }
 
   /** The run is to end. */
@@ -72,14 +85,14 @@ export class Person {
 
   /** Resolves when it is answered: with the refusal, if it is one. */
   async #say(run: string, task: string, command: string, send: () => Promise<unknown>): Promise<string | undefined> {
-    const { see, onTrouble, listener } = this.#options
+    const { see, onTrouble, listener, isLeft } = this.#options
     const spokenTo = listener()
     see({ kind: 'said', run, task, command })
     try {
       await send()
     } catch (error) {
       // A full disk: it may be carried out all the same, once there is room.
-      if (spokenTo?.isDead !== false || isFull(error)) return undefined
+      if (spokenTo?.isDead !== false || isLeft() || isFull(error)) return undefined
       const isRefusal =
         error instanceof CommandRefusedError || error instanceof UsageError || error instanceof NotFoundError
       if (!isRefusal) onTrouble(`'${command}' to ${run} ${task} failed: ${String(error)}`)
@@ -108,9 +121,13 @@ export class Person {
 
   #decide(orchestrator: Orchestrator, run: string, task: TaskView, isHasty: boolean): void {
     const { task: name, state, commands, late = [] } = task
-    const endings = commands.filter((name) => name === 'skip' || name === 'fail' || name === 'complete')
+    const endings = commands.filter(
+      (name) => name === 'skip' || name === 'fail' || name === 'complete' || name === 'cancel',
+    )
+    const wanted = commands.filter((name) => name === 'approve' || name === 'answer' || name === 'continue')
     // A retry of what fails for ever would go on for ever.
-    const chosen = isHasty || this.#dice.happens(0.6) ? endings : commands
+    const some = this.#dice.happens(0.6) ? (wanted.length > 0 ? wanted : endings) : commands
+    const chosen = isHasty ? endings : some
     const isOffered = late.some(({ commands: legal }) => legal.includes('adopt'))
     const command = isOffered && this.#dice.happens(0.5) ? 'adopt late' : fallOn(chosen, this.#dice.roll())
     if (command === undefined) this.#options.onTrouble(`${name} is ${state} and takes no command that ends it`)
@@ -118,12 +135,16 @@ export class Person {
   }
 }
 
+const PLAIN = ['retry', 'skip', 'adopt', 'approve', 'pause', 'continue', 'cancel'] as const
+
 function taskCommand(name: string, { attempts, late = [] }: TaskView): TaskCommand {
   // Of what has come late, or of anything, which is refused.
   if (name === 'adopt late') return { type: 'adopt', attempt: late[0]?.attempt ?? attempts.length }
   if (name === 'complete') return { type: 'complete', result: { list: ['a person’s part'] } }
   if (name === 'wait') return { type: 'wait', ms: 20_000 }
-  if (name === 'retry' || name === 'skip' || name === 'adopt') return { type: name }
+  if (name === 'answer' || name === 'steer') return { type: name, text: `A person’s ${name}` }
+  if (name === 'reject') return { type: name, reason: 'A person said so' }
+  if (PLAIN.includes(name as 'retry')) return { type: name as 'retry' }
   return { type: 'fail', reason: 'A person said so' }
 }
 

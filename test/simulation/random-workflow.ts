@@ -2,13 +2,14 @@ import type { Workflow } from '../../src/domain/workflow.ts'
 import { defineWorkflow } from '../../src/workflow/define.ts'
 import type { SimulateDefinition, TaskDefinition, WorkflowDefinition } from '../../src/workflow/schema.ts'
 import { Dice } from './dice.ts'
+import { randomPlan } from './random-plan.ts'
 
 const NAMES = ['ann', 'bob', 'cat', 'dan', 'eve', 'fay', 'gus']
 const ON_FAILURE = ['escalate', 'escalate', 'fail', 'skip', 'continue'] as const
 const PRIORITIES = ['high', 'normal', 'low'] as const
 
 /** A small workflow of a seed: every shape that a graph has, and agents that end in every way. */
-export function randomWorkflow(dice: Dice, name: string, maySimulate: boolean): Workflow {
+export function randomWorkflow(dice: Dice, name: string, maySimulate: boolean, plans?: Dice): Workflow {
   const tasks: Record<string, TaskDefinition> = {}
   const lists: string[] = []
   const count = dice.whole(1, 5)
@@ -23,6 +24,7 @@ export function randomWorkflow(dice: Dice, name: string, maySimulate: boolean): 
     defaults: { repository: 'acme/shop' },
     tasks: maySimulate ? simulateSome(new Dice(dice.whole(1, 1_000_000), 'simulated'), tasks) : tasks,
     ...(dice.happens(0.4) ? { manager: randomManager(dice) } : {}),
+    ...(plans === undefined ? {} : { manager: randomPlan(plans) }),
     ...(dice.happens(0.25) ? { budget: randomBudget(dice) } : {}),
     ...(Object.values(tasks).some(({ uses }) => uses !== undefined) ? { resources: { desk: dice.whole(1, 2) } } : {}),
   }
@@ -55,7 +57,7 @@ function randomTask(dice: Dice, before: readonly string[], lists: readonly strin
       delay: dice.pick(['0ms', '500ms', '2s']),
       onTimeout: dice.happens(0.3),
     },
-    timeout: dice.pick(['10s', '20s', '1m', '5m']),
+    timeout: dice.pick(['10s', '10s', '20s', '1m', '5m']),
     stuckAfter: dice.pick(['5s', '1m', '15m']),
     ...(dice.happens(0.2) ? { uses: ['desk'] } : {}),
   }

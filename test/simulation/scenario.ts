@@ -35,6 +35,13 @@ export interface Saying {
     | 'wait'
     | 'adopt'
     | 'adopt late'
+    | 'approve'
+    | 'reject'
+    | 'answer'
+    | 'steer'
+    | 'pause task'
+    | 'continue task'
+    | 'cancel task'
   /** Which run, and which of its tasks: 0..1. */
   readonly run: number
   readonly task: number
@@ -75,6 +82,14 @@ const COMMANDS = [
   'pause',
   'continue',
   'cancel',
+  'approve',
+  'reject',
+  'answer',
+  'steer',
+  'steer',
+  'pause task',
+  'continue task',
+  'cancel task',
 ] as const
 /** Our clock may be so far ahead of the provider's: what was just created is searched for that far back. */
 const MOST_AHEAD_MS = 4 * 60_000
@@ -87,6 +102,7 @@ export function scenarioOf(seed: number): Scenario {
   const dice = new Dice(seed, 'scenario')
   const runs = dice.happens(0.2) ? 2 : 1
   const shapes = new Dice(seed, 'workflow')
+  const plans = new Dice(seed, 'plans')
   const clocks = new Dice(seed, 'clocks')
   const damages = randomDamages(new Dice(seed, 'damages'))
   const losesRecords = damages.some((damage) => damage?.what === 'journal')
@@ -96,7 +112,9 @@ export function scenarioOf(seed: number): Scenario {
   const maySimulate = slowestDiskMs === 0 && new Dice(seed, 'simulated').happens(0.5)
   return {
     seed,
-    workflows: Array.from({ length: runs }, (_, at) => randomWorkflow(shapes, `seed-${seed}-${at}`, maySimulate)),
+    workflows: Array.from({ length: runs }, (_, at) =>
+      randomWorkflow(shapes, `seed-${seed}-${at}`, maySimulate, plans.happens(0.2) ? plans : undefined),
+    ),
     startsMs: Array.from({ length: runs }, (_, at) => (at === 0 ? 0 : dice.whole(0, 20_000))),
     // What has vanished cannot be found again by whoever has lost its record.
     troubles: { ...troubles, ...(losesRecords ? { vanishing: 0 } : {}) },

@@ -25,10 +25,10 @@ export interface SeedOutcome {
 }
 
 /** From so many calls on, all troubles are over and the person decides about everything that is left. */
-const CALLS_IN_TROUBLE = 26
-const CALLS_IN_PATIENCE = 34
+const CALLS_IN_TROUBLE = 24
+const CALLS_IN_PATIENCE = 30
 /** From so many on whoever looks cancels what has not ended; no seed makes more than the most. */
-const CALLS_BEFORE_CANCEL = 42
+const CALLS_BEFORE_CANCEL = 36
 const MOST_CALLS = 80
 /** The same by time, ms. */
 const TROUBLE_MS = 10 * 60_000
@@ -84,6 +84,7 @@ class SeedRun {
       provider,
       see: (seen) => simulation.see(seen),
       listener: () => simulation.process,
+      isLeft: () => simulation.isLeft,
       onTrouble: (message) => simulation.violate('I11', 'every state that is not final has an exit', message),
     })
     this.#dice = new Dice(scenario.seed, 'looks')

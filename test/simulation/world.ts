@@ -115,6 +115,11 @@ export class World {
     this.#orchestrator = undefined
   }
 
+  /** Where the data folder is. */
+  get dataDir(): string {
+    return this.#dataDir
+  }
+
   /** Whether a process holds the folder. */
   get isHeld(): boolean {
     return this.#orchestrator !== undefined

@@ -151,12 +151,13 @@ export class FakeOrchestrator implements Orchestrator {
   }
 
   runs(): readonly RunSummary[] {
-    return [...this.#runs.values()].map(({ view: { run, name, status, standIn, startedAt } }) => ({
+    return [...this.#runs.values()].map(({ view: { run, name, status, standIn, startedAt, reopenedAfter } }) => ({
       run,
       name,
       status,
       standIn,
       startedAt,
+      ...(reopenedAfter === undefined ? {} : { reopenedAfter }),
     }))
   }
 

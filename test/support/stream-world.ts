@@ -3,6 +3,7 @@ import { parseCursor } from '../../src/api/cursor.ts'
 import { messageForm } from '../../src/api/frame-form.ts'
 import { Outlet } from '../../src/api/outlet.ts'
 import { RecordHub } from '../../src/api/record-hub.ts'
+import { instantOf } from '../../src/api/run-places.ts'
 import { createRunViews, type Served } from '../../src/api/run-views.ts'
 import { type Selection, selectRecords } from '../../src/api/selection.ts'
 import type { RecordFilter, StreamState } from '../../src/api/stream-messages.ts'
@@ -85,9 +86,25 @@ export class StreamWorld {
     this.records.get(run)?.push(...added)
   }
 
+  /** A run that had ended goes on. */
+  reopen(index: number): void {
+    const run = this.#pick(index)
+    if (run === undefined || !this.exists(run) || !this.isEnded(run)) return
+    this.#asleep.delete(run)
+    const { seq, reopenedAfter = seq } = this.#view(run)
+    this.orchestrator.change(run, { status: 'running', reopenedAfter })
+    const added = this.orchestrator.append(run, 1, { type: 'transition', event: 'run.reopen', to: 'running' })
+    this.records.get(run)?.push(...added)
+  }
+
   remove(index: number): void {
     const run = this.#pick(index)
     if (run !== undefined && this.exists(run) && this.isEnded(run)) void this.orchestrator.remove(run, 'delete')
+  }
+
+  /** The record with which a run ended first. */
+  firstEnd(run: string): number | undefined {
+    return this.records.get(run)?.find(({ to }) => to === 'completed')?.seq
   }
 
   exists(run: string): boolean {
@@ -209,7 +226,7 @@ export class CheckingClient {
     if (message.type === 'records') for (const record of message['records'] as RunRecord[]) this.#take(record)
     if (message.type === 'resync') this.#replace(message['state'] as StreamState)
     const cursor = String(message['cursor'])
-    const { seqs } = parseCursor(cursor)
+    const { seqs, newest = '' } = parseCursor(cursor)
     for (const [run, seq] of seqs) {
       const unseen = this.#world.records.get(run)?.filter((each) => this.#wants(each) && each.seq <= seq) ?? []
       const last = this.#last.get(run)
@@ -220,12 +237,27 @@ export class CheckingClient {
       else if (!this.#leftOut.has(run))
         expect([run, Math.max(0, ...unseen.map((each) => each.seq))]).toEqual([run, last ?? 0])
     }
+    if (message.type !== 'records' && this.#after === 'now' && !this.#caughtUp) this.#skipEnded(seqs, newest)
     if (message.type !== 'records') this.#caughtUp = true
     this.#cursor = cursor
   }
 
+  /** What it was not told of when it began had ended; should it go on, that is new. */
+  #skipEnded(named: ReadonlyMap<string, number>, newest: string): void {
+    for (const run of this.#world.records.keys()) {
+      const end = this.#world.firstEnd(run)
+      if (end === undefined || named.has(run) || this.#last.has(run)) continue
+      if (instantOf(run) < instantOf(newest)) this.#last.set(run, end)
+    }
+  }
+
   #take(record: RunRecord): void {
     const { run, seq } = record
+    // What was left out of a run that had ended stays out; that it goes on is told.
+    if (this.#leftOut.has(run) && seq > (this.#world.firstEnd(run) ?? seq)) {
+      this.#leftOut.delete(run)
+      this.#last.set(run, seq - 1)
+    }
     const last = this.#last.get(run) ?? (this.#after === 'now' && !this.#caughtUp ? seq - 1 : 0)
     const next = this.#world.records.get(run)?.find((each) => each.seq > last && this.#wants(each))
     expect([run, seq, this.#isMine(run), this.#leftOut.has(run)]).toEqual([run, next?.seq, true, false])

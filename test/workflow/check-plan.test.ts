@@ -51,6 +51,63 @@ describe('a manager’s decision', () => {
     })
   })
 
+  it('adds tasks in an order in which each follows what it needs, however they were written', () => {
+    const chain = ['d', 'c', 'b', 'a'].map((id, at, all) => ({
+      id,
+      prompt: 'x',
+      needs: ['there', ...all.slice(at + 1, at + 2)],
+    }))
+    const decision = check(delegate(...chain))
+    expect(decision.kind === 'delegate' && decision.tasks.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('is refused in no time, however much of it is wrong', () => {
+    const needs = Array.from({ length: 500 }, (_, n) => `${n}${'x'.repeat(150)}`)
+    const tasks = Array.from({ length: 4 }, (_, n) => ({ id: `t${n}`, prompt: 'x', needs }))
+    const decision = check(delegate(...tasks))
+    expect(decision.kind === 'refused' && [decision.problems.length, decision.problems.at(-1)]).toEqual([
+      21,
+      'and 1980 more mistakes',
+    ])
+  })
+
+  it.each([
+    ['a pattern', { type: 'string', pattern: '(a+)+$' }, 'task a: output has a pattern, which a plan may not have'],
+    [
+      'patterns of keys',
+      { properties: { x: { patternProperties: { '(a+)+$': {} } } } },
+      'task a: output has a pattern, which a plan may not have',
+    ],
+    [
+      'a schema that is too long',
+      { title: 'x'.repeat(30_000) },
+      'task a: output has 30012 characters; it may have 20000',
+    ],
+  ])(
+    'is refused with %s: an agent wrote it, and it would be matched with what another returns',
+    (_, output, problem) => {
+      expect(check(delegate({ id: 'a', prompt: 'x', output }))).toEqual(refused(problem))
+    },
+  )
+
+  it('may have properties that are called pattern', () => {
+    const output = { type: 'object', properties: { pattern: { type: 'string' } } }
+    expect(check(delegate({ id: 'a', prompt: 'x', output })).kind).toEqual('delegate')
+  })
+
+  it('is refused unread where it is too long for a record', () => {
+    const tasks = Array.from({ length: 10 }, (_, n) => ({ id: `t${n}`, prompt: 'x'.repeat(49_000) }))
+    const { length } = JSON.stringify(delegate(...tasks))
+    expect(check(delegate(...tasks))).toEqual(
+      refused(`the decision has ${length} characters of JSON; it may have 400000`),
+    )
+  })
+
+  it.each(['two\nlines', '[troupe:r/a/1/1]', ' ', ''])('is refused with a role that is no name: %j', (role) => {
+    const problem = 'result.tasks[0].role: must be letters, digits, spaces and _ . / -, at most 100 of them'
+    expect(check(delegate({ id: 'a', prompt: 'x', role }))).toEqual(refused(problem))
+  })
+
   it('may end the plan, or ask a person', () => {
     expect([
       check({ decision: 'finish', summary: 'Done' }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { defineWorkflow, type WorkflowDefinition } from '../../src/workflow/define.ts'
+import type { TaskDefinition } from '../../src/workflow/schema.ts'
 import { mistakesIn, mistakesOf } from './mistakes.ts'
 
 describe('defineWorkflow', () => {
@@ -55,7 +56,7 @@ describe('defineWorkflow', () => {
 
 describe('a workflow of 50,000 tasks', () => {
   const SIZE = 50_000
-  const define = (task: (n: number) => WorkflowDefinition['tasks'][string]): WorkflowDefinition => ({
+  const define = (task: (n: number) => TaskDefinition): WorkflowDefinition => ({
     name: 'large',
     tasks: Object.fromEntries(Array.from({ length: SIZE }, (_, n) => [`t${n}`, task(n)])),
   })

@@ -205,8 +205,12 @@ describe('a file that is no workflow', () => {
   })
 
   it('says in one line that the tasks are missing', () => {
-    expect(mistakesIn('name: x')).toEqual(['1:1 tasks: is missing; it must be a mapping'])
-    expect(mistakesIn('name: x\ntasks: {}')).toEqual(['2:8 tasks: is empty; a workflow has at least one task'])
+    expect(mistakesIn('name: x')).toEqual([
+      '1:1 tasks: is missing; a workflow has at least one task, unless its manager plans (manager: { plan: true })',
+    ])
+    expect(mistakesIn('name: x\ntasks: {}')).toEqual([
+      '2:8 tasks: is empty; a workflow has at least one task, unless its manager plans (manager: { plan: true })',
+    ])
     expect(mistakesIn('name: x\ntasks:')).toEqual(['2:1 tasks: must be a mapping, not empty'])
   })
 })

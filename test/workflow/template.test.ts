@@ -130,15 +130,16 @@ describe('what templates see of a task', () => {
       outputs: [null],
       failed: 0,
       pullRequests: [],
+      branches: [],
     })
   })
 
   it('gathers the items of a forEach in order', () => {
-    const url = { url: 'https://example.test/1' }
+    const url = { url: 'https://example.test/1', branch: 'fix/1' }
     expect(
       templateViewOfItems([
         { status: 'completed', result: 'one', output: 1, pullRequests: [url] },
-        { status: 'failed', pullRequests: [] },
+        { status: 'failed', pullRequests: [{ branch: 'fix/1' }, { branch: 'a\nb\u0007' }] },
         { status: 'skipped', pullRequests: [] },
       ]),
     ).toEqual({
@@ -149,7 +150,8 @@ describe('what templates see of a task', () => {
       results: ['one', '', ''],
       outputs: [1, null, null],
       failed: 1,
-      pullRequests: [url],
+      pullRequests: [url, { branch: 'fix/1' }, { branch: 'a\nb\u0007' }],
+      branches: ['fix/1', 'a b'],
     })
   })
 

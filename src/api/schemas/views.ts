@@ -1,13 +1,17 @@
 import { z } from 'zod'
+import type { BudgetUse, BudgetView } from '../../domain/budget.ts'
 import type { WaitingFor } from '../../domain/limiter.ts'
 import type { RunOutcome } from '../../domain/orchestration.ts'
 import type { PullRequest } from '../../domain/report.ts'
 import type {
   AttemptView,
+  DecisionView,
   FailureView,
   LateView,
+  ReportedView,
   RunSummary,
   RunView,
+  SteerView,
   TaskResult,
   TaskView,
 } from '../../domain/views.ts'
@@ -63,6 +67,11 @@ const pullRequest = component<PullRequest>('PullRequest')(
   }),
 )
 
+const usage = {
+  cost: z.number().describe('US dollars that it has used, where its backend says so.').exactOptional(),
+  tokens: z.number().describe('Tokens that it has used, where its backend says so.').exactOptional(),
+}
+
 const attemptView = component<AttemptView>('AttemptView')(
   z.object({
     attempt: z.int().positive().describe('Counted from 1.'),
@@ -71,6 +80,7 @@ const attemptView = component<AttemptView>('AttemptView')(
     startedAt: instant.exactOptional(),
     endedAt: instant.exactOptional(),
     failure: failure.exactOptional(),
+    ...usage,
   }),
 )
 
@@ -85,6 +95,15 @@ const lateView = component<LateView>('LateView')(
     usable: z.boolean().describe('It completed, and its report is what the task asks for.'),
     reason: z.string().describe('Why it is of no use.').exactOptional(),
     commands: names.describe('Names of the commands that are legal now with this `attempt`: `adopt`, or none.'),
+  }),
+)
+
+const steerView = component<SteerView>('Steer')(
+  z.object({
+    text: z.string().describe('The beginning of it.'),
+    state: z
+      .enum(['queued', 'sent', 'delivered', 'maybe', 'refused'])
+      .describe('How far it got; `maybe`: nobody knows, and it is not sent again.'),
   }),
 )
 
@@ -120,12 +139,18 @@ export const taskView = component<TaskView>('TaskView')(
     failure: failure.exactOptional(),
     nextAttempt: z.int().positive().describe('The attempt that begins at `until`.').exactOptional(),
     asks: z.string().describe('What its agent asks.').exactOptional(),
+    paused: z.literal(true).describe('A person paused it: nothing new starts.').exactOptional(),
+    steers: z.array(steerView).describe('What people said to it unasked.').exactOptional(),
     lastSign: instant.describe('When its agent was last seen to get on. ISO 8601, UTC.').exactOptional(),
     late: z
       .array(lateView)
       .describe('Attempts that ended after they had been given up. Nothing takes what they returned by itself.')
       .exactOptional(),
     adopted: z.int().positive().describe('The attempt whose late result a person adopted.').exactOptional(),
+    agentRuns: z.int().positive().describe('How many agent runs were made for it.').exactOptional(),
+    ranMs: z.number().describe('How long they ran up to the last record, ms.').exactOptional(),
+    ranSince: instant.describe('`ranMs` has grown since then.').exactOptional(),
+    ...usage,
     progress: z.union([z.number(), z.string()]).describe('0 to 1, or a word.').exactOptional(),
     why: z.string().describe('One line: why it does not go on, until when, what one can do.').exactOptional(),
     commands,
@@ -146,11 +171,58 @@ export const runSummary = component<RunSummary>('RunSummary')(
     standIn,
     startedAt: instant,
     endedAt: instant.exactOptional(),
+    reopenedAfter: z.int().describe('The seq with which it ended first, where it went on after that.').exactOptional(),
   }),
 )
 
 const alert = component<RunView['alerts'][number]>('Alert')(
   z.object({ at: instant, code: z.string(), message: z.string(), task: taskId.exactOptional() }),
+)
+
+const decision = component<DecisionView>('Decision')(
+  z.object({
+    at: instant,
+    attempt: z.int().positive(),
+    turn: z.int().positive(),
+    round: z.int().positive().describe('Decisions of this manager so far, this one among them.'),
+    decision: z.enum(['delegate', 'finish', 'ask', 'refused']),
+    tasks: z.array(taskId).describe('Tasks that it added.').exactOptional(),
+    text: z.string().describe('Its reason, summary or question.').exactOptional(),
+    outcome: z.enum(['completed', 'failed']).exactOptional(),
+    problems: z.array(z.string()).describe('Why it was refused.').exactOptional(),
+  }),
+)
+
+const budgetUse = component<BudgetUse>('BudgetUse')(
+  z.object({
+    used: z.number(),
+    since: instant.describe('Of the duration: it has grown since then.').exactOptional(),
+    reserved: z.number().describe('Set aside for agents at work, beyond what they have used.').exactOptional(),
+    allowed: z.number().describe('Absent where nothing bounds it.').exactOptional(),
+  }),
+)
+
+const budgetView = component<BudgetView>('BudgetView')(
+  z.object({
+    agentRuns: budgetUse.exactOptional(),
+    managerTurns: budgetUse.exactOptional(),
+    duration: budgetUse.describe('Milliseconds; waiting for people is left out.').exactOptional(),
+    cost: budgetUse.describe('US dollars.').exactOptional(),
+    tokens: budgetUse.exactOptional(),
+  }),
+)
+
+const reportedView = component<ReportedView>('ReportedView')(
+  z.object({
+    filesModified: z.number().describe('Files, each once where reports name them.'),
+    files: z.array(z.string()).describe('The first of their names.'),
+    prCreated: z.int().describe('Tasks that say that they opened a pull request.'),
+    testsPassed: z
+      .object({ tasks: z.int(), failed: z.int(), tests: z.number() })
+      .describe('Tasks that say that their tests passed, or did not; and how many tests.'),
+    metrics: z.record(z.string(), z.number()).describe('The numbers of their metrics, summed by name.'),
+    pullRequests: z.array(pullRequest).describe('As the backend names them, each once.'),
+  }),
 )
 
 /** A run as people see it. */
@@ -165,10 +237,15 @@ export const runView = component<RunView>('RunView')(
     standIn,
     startedAt: instant,
     endedAt: instant.exactOptional(),
+    reopenedAfter: z.int().describe('The seq with which it ended first, where it went on after that.').exactOptional(),
     seq: seq.describe('The last record that this view contains: subscribe after it.'),
     inputs: jsonObject,
     tasks: z.array(taskView).describe('In the order of the graph.'),
     manager: taskView.exactOptional(),
+    decisions: z.array(decision).describe('Of a manager that plans, the newest 200.').exactOptional(),
+    plans: z.literal(true).describe('Its manager decides what is to be done.').exactOptional(),
+    budget: budgetView.describe('What is used of the budget, and what it allows.').exactOptional(),
+    reported: reportedView.describe('What the reports of completed tasks claim: data from agents.').exactOptional(),
     counts: z.record(z.string(), z.int()).describe('Number of tasks by state.'),
     alerts: z.array(alert),
     commands,

@@ -123,9 +123,9 @@ function printed(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** Anything but a web address could run code where it is shown as a link. */
+/** Anything but a web address could run code where it is shown as a link; one with a space or a control character is none. */
 function httpUrl(value: unknown): string | null {
-  if (typeof value !== 'string' || !URL.canParse(value)) return null
+  if (typeof value !== 'string' || /[\s\p{C}]/u.test(value) || !URL.canParse(value)) return null
   const { protocol } = new URL(value)
   return protocol === 'https:' || protocol === 'http:' ? value : null
 }

@@ -57,7 +57,7 @@ export function createSimulatedBackend(options: SimulatedOptions): Backend {
       turns: true,
       logs: true,
       steer: false,
-      usage: false,
+      usage: true,
     },
     createBuckets: [],
     graceMs: 0,

@@ -73,9 +73,10 @@ export function stateAt(view: RunView, now: number): AgentRunState {
     return { status: 'active', rawStatus: 'ACTIVE', pullRequests: [], at: now, progress: Math.floor(part * 100) / 100 }
   }
   const [status, rawStatus, words] = ending
-  if (status !== 'complete') return { status, rawStatus, summary: words, pullRequests: [], at: now }
   const answer = readAnswer(ref.extra ?? {})
-  return { status, rawStatus, result: resultOf(ref, turn, answer), pullRequests: pullRequestsOf(ref, answer), at: now }
+  const ended = { status, rawStatus, ...usageOf(answer), at: now }
+  if (status !== 'complete') return { ...ended, summary: words, pullRequests: [] }
+  return { ...ended, result: resultOf(ref, turn, answer), pullRequests: pullRequestsOf(ref, answer) }
 }
 
 /** What a run has logged until `now`, oldest first. */
@@ -112,6 +113,12 @@ function resultOf(ref: AgentRunRef, turn: SimulatedTurn, answer: SimulatedAnswer
     metrics: { duration_seconds: (turn.endsAt - turn.startedAt) / 1000 },
   }
   return `${text}\n\n\`\`\`json\n${JSON.stringify(report)}\n\`\`\``
+}
+
+/** Said when a turn ends, of all turns together. */
+function usageOf({ cost, tokens }: SimulatedAnswer): Pick<AgentRunState, 'usage'> {
+  if (cost === undefined && tokens === undefined) return {}
+  return { usage: { ...(cost === undefined ? {} : { cost }), ...(tokens === undefined ? {} : { tokens }) } }
 }
 
 function pullRequestsOf(ref: AgentRunRef, { pullRequests = 0 }: SimulatedAnswer): PullRequest[] {

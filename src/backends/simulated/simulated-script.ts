@@ -32,6 +32,9 @@ export interface SimulatedAnswer {
   readonly report?: 'failed' | 'none'
   readonly logs?: readonly string[]
   readonly pullRequests?: number
+  /** What the agent run uses in all, US dollars and tokens; 0 where it is not scripted. */
+  readonly cost?: number
+  readonly tokens?: number
 }
 
 /** How long an agent works when neither `simulate` nor `estimate` says so. */
@@ -52,12 +55,16 @@ export function planAgent(order: AgentOrder, seed: number, speed: number, failur
 export function readAnswer(json: JsonObject): SimulatedAnswer {
   const { result, output, report, logs, pullRequests } = json
   const count = amount(pullRequests)
+  const cost = amount(json['cost'])
+  const tokens = amount(json['tokens'])
   return {
     ...(typeof result === 'string' ? { result } : {}),
     ...(output === undefined ? {} : { output }),
     ...(report === 'failed' || report === 'none' ? { report } : {}),
     ...(isTexts(logs) ? { logs } : {}),
     ...(count === undefined ? {} : { pullRequests: Math.min(100, Math.floor(count)) }),
+    ...(cost === undefined ? {} : { cost }),
+    ...(tokens === undefined ? {} : { tokens }),
   }
 }
 

@@ -12,12 +12,13 @@ import { StateList } from './state-list.js'
 /** @typedef {import('../../domain/record.ts').RunRecord} RunRecord */
 /** @typedef {import('../../domain/views.ts').RunSummary} RunSummary */
 /** @typedef {import('../../domain/views.ts').RunView} RunView */
-/** @typedef {'agent' | 'manager' | 'supervisor'} Kind */
+/** @typedef {'agent' | 'manager' | 'planner' | 'supervisor'} Kind */
 /** @typedef {{ drawing: MachineChart, list: StateList }} Machine */
 
 const ABOUT = {
   agent: 'One for each task: gets a slot, creates one agent run an attempt, watches it, reads its report, recovers.',
   manager: 'One for each run that has a manager: told of what settled, in turns. It never fails or hangs the run.',
+  planner: 'The manager of a run that it plans: each of its turns ends with a decision, and the tasks wait for that.',
   supervisor: 'One for each run: starts agents as their needs settle, and ends the run.',
 }
 /** The picture gets no smaller than can be read, unless that is asked for. */
@@ -48,7 +49,13 @@ let isDue = false
 
 /** @param {string | null} word @returns {Kind} */
 function kindNamed(word) {
-  return word === 'manager' || word === 'supervisor' ? word : 'agent'
+  return word === 'manager' || word === 'planner' || word === 'supervisor' ? word : 'agent'
+}
+
+/** The machine of an actor: a manager that plans has one of its own. @param {string} actor @returns {Kind} */
+function machineOf(actor) {
+  const of = kindOf(actor)
+  return of === 'manager' && view?.plans ? 'planner' : of
 }
 
 /** @param {Kind} wanted @returns {Promise<Machine>} */
@@ -110,7 +117,7 @@ function reveal() {
 
 /** Whether an actor is chosen, and of the machine that is shown. */
 function isShown() {
-  return view !== undefined && actorSelect.value !== '' && kindOf(actorSelect.value) === kind
+  return view !== undefined && actorSelect.value !== '' && machineOf(actorSelect.value) === kind
 }
 
 function activeState() {
@@ -123,7 +130,7 @@ function counts() {
   /** @type {Map<string, number>} */
   const found = new Map()
   if (view && kind === 'supervisor') found.set(view.status, 1)
-  for (const [actor, state] of states) if (kindOf(actor) === kind) found.set(state, (found.get(state) ?? 0) + 1)
+  for (const [actor, state] of states) if (machineOf(actor) === kind) found.set(state, (found.get(state) ?? 0) + 1)
   return found
 }
 
@@ -190,7 +197,7 @@ function chooseActor() {
   history = []
   keepAddress()
   watch?.choose(actor || undefined)
-  if (actor && kindOf(actor) !== kind) return void showMachine(kindOf(actor))
+  if (actor && machineOf(actor) !== kind) return void showMachine(machineOf(actor))
   show()
   reveal()
 }

@@ -26,6 +26,7 @@ function stored(ref: AgentRunRef): AgentRunRef {
   return parsed
 }
 
+const KEY = { run: 'run_1', task: 'spec', attempt: 1 }
 const REPORT = '\n\n```json\n{"status":"completed","task_id":"spec","turn":1,"result":'
 
 describe('who counts its calls', () => {
@@ -149,6 +150,24 @@ describe('simulated agent run', () => {
       'No.\n\n```json\n{"status":"failed","task_id":"spec","turn":1,"result":{"summary":"No."},"metrics":{"duration_seconds":1}}\n```',
     )
     expect((await backend.read(none, live)).result).toEqual('Prose only.')
+  })
+
+  it('says what it used when a turn ends, whatever its end, and after a restart', async () => {
+    const { clock, backend, restart } = setUp()
+    const script = { durationMs: 1_000, cost: 0.25, tokens: 120 }
+    const ref = await backend.create(order(script), live)
+    const failing = await backend.create(order({ ...script, outcome: 'error' }, { key: { ...KEY, attempt: 2 } }), live)
+    const stopped = await backend.create(order({ ...script, durationMs: 9_000 }, { key: { ...KEY, attempt: 3 } }), live)
+    const plain = await backend.create(order({}, { key: { ...KEY, attempt: 4 } }), live)
+    expect((await backend.read(ref, live)).usage).toBe(undefined)
+    await clock.advance(1_000)
+    await backend.cancel?.(stopped, live)
+    const usage = { cost: 0.25, tokens: 120 }
+    expect((await backend.read(ref, live)).usage).toEqual(usage)
+    expect((await backend.read(failing, live)).usage).toEqual(usage)
+    expect((await backend.read(stopped, live)).usage).toEqual(usage)
+    expect((await restart().read(stored(ref), live)).usage).toEqual(usage)
+    expect((await backend.read(plain, live)).usage).toBe(undefined)
   })
 
   it('names the pull requests it opened', async () => {

@@ -31,7 +31,7 @@ function endsByEvidence(step: Step, history: History): string | undefined {
   const key = { run: past.run, task: actor.id, attempt: record.attempt ?? 0 }
   if (event === 'xstate.done.actor.watch') return endedAtProvider(record, key, history)
   return event === 'xstate.done.actor.report' && record.to === 'completed'
-    ? answeredAtProvider(key, history)
+    ? answeredAtProvider(record, key, history)
     : undefined
 }
 
@@ -52,9 +52,13 @@ function endedAtProvider({ to, data }: JournalRecord, key: AttemptKey, { provide
   return provider.isLive(run) ? `${name} is recovering, but its agent run is ${status}` : undefined
 }
 
-function answeredAtProvider(key: AttemptKey, { provider }: History): string | undefined {
+/** In just that turn; where nobody knows whether its prompt arrived, in the one before. */
+function answeredAtProvider({ data }: JournalRecord, key: AttemptKey, { provider }: History): string | undefined {
   const run = provider.runOf(key)
-  if (run !== undefined && provider.hasAnswered(run, 1)) return undefined
+  const turn = Number(data?.['turn'] ?? 1)
+  const inDoubt = JSON.stringify(data?.['steers'] ?? []).includes('"maybe"')
+  const turns = inDoubt ? [turn, turn - 1] : [turn]
+  if (run !== undefined && turns.some((number) => provider.hasAnswered(run, number))) return undefined
   return `${formatKey(key)} completed by a report, but its agent run has given none`
 }
 
@@ -80,6 +84,8 @@ function lateEndOnce(step: Step, history: History): string | undefined {
   const late = step.record.data?.['lateEnd'] as { holder?: string } | undefined
   if (late?.holder === undefined) return undefined
   const past = history.runOf(step.record)
+  // Whoever has lost the record of giving up gives up again.
+  if (past.lost.size > 0) return undefined
   if (!past.givenUp.has(late.holder)) return `the late end of ${late.holder} is told, which was never given up`
   return past.lateEnds.has(late.holder) ? `the late end of ${late.holder} is told again` : undefined
 }

@@ -1,7 +1,8 @@
 import { type AttemptKey, findMark, formatKey } from '../../../domain/ids.ts'
 import type { Json, JsonObject } from '../../../domain/json.ts'
 import { chance } from '../../../domain/seed.ts'
-import { answerAs, type RoleKind, roleOf, subjectOf } from './role-answers.ts'
+import { asksForDecision, decideOn } from './planning-answers.ts'
+import { answerAs, type RoleAnswer, type RoleKind, roleOf, subjectOf } from './role-answers.ts'
 import { type Outcome, readScript, type Script } from './script.ts'
 import type { Pace, StoreLine, WebhookTarget } from './store.ts'
 
@@ -75,12 +76,22 @@ export function hasAnswered(turn: Turn, at: number): boolean {
 /** What a turn's end says: the result with its report block, the summary and the number of pull requests. */
 export function answerOf(run: AgentRun, turn: Turn): { result: string; summary: string; pullRequests: number } {
   const { script } = turn
-  const standard = answerAs(run.role, subjectOf(turn.prompt), (word) => chance(turn.seed, `${run.name}/say/${word}`))
+  const standard =
+    planAnswer(run, turn) ??
+    answerAs(run.role, subjectOf(turn.prompt), (word) => chance(turn.seed, `${run.name}/say/${word}`))
   const text = script.result ?? standard.text
   const output = script.output ?? (script.result === undefined ? standard.output : { summary: script.result })
   const result = script.report === 'none' ? text : `${text}\n\n${reportBlock(run, turn, output)}`
   const summary = script.result?.slice(0, 200) ?? standard.summary
   return { result, summary, pullRequests: script.pullRequests ?? standard.pullRequests }
+}
+
+/** What a manager that plans decides, in place of what managers say. */
+function planAnswer(run: AgentRun, turn: Turn): RoleAnswer | undefined {
+  if (run.role !== 'manager' || !asksForDecision(turn.prompt)) return undefined
+  const output = decideOn(run.turns.slice(0, run.turns.indexOf(turn) + 1).map(({ prompt }) => prompt))
+  const summary = `Decided: ${String(output['decision'])}.`
+  return { text: summary, summary, output, pullRequests: 0 }
 }
 
 type Planned = Pick<AgentRun, 'name' | 'key' | 'role'> & { readonly turns: readonly Turn[] }
@@ -89,7 +100,7 @@ type Prompted = { at: number; pace: Pace; prompt: string; webhooks: readonly Web
 function planTurn(run: Planned, { at, pace, prompt, webhooks }: Prompted): Turn {
   const before = run.turns.at(-1)
   const number = findMark(prompt)?.turn ?? run.turns.length + 1
-  const script = readScript(prompt) ?? inherited(before?.script)
+  const script = scriptOf(run, prompt)
   const roll = chance(pace.seed, `${run.name}/${number}/duration`)
   const unscripted = before === undefined ? 2000 + 4000 * roll : 1000 + 1000 * roll
   // At least 1 ms: the answer to a create is always ACTIVE.
@@ -109,6 +120,13 @@ function planTurn(run: Planned, { at, pace, prompt, webhooks }: Prompted): Turn 
     answered: before === undefined || hasAnswered(before, at) ? before : before.answered,
     webhooks: webhooks ?? before?.webhooks ?? null,
   }
+}
+
+function scriptOf({ key, turns }: Planned, prompt: string): Script {
+  const given = readScript(prompt)
+  const all = (given ?? turns[0]?.script)?.turns
+  const own = (key?.attempt ?? 1) === 1 ? all?.[turns.length] : undefined
+  return given === undefined ? (own ?? inherited(turns.at(-1)?.script)) : { ...given, ...own }
 }
 
 /** A turn without a script of its own answers as the task was scripted, but does not fail or fall silent again. */

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../../domain/json.ts'
 export type RoleKind = 'research' | 'spec' | 'plan' | 'execute' | 'review' | 'manager' | 'other'
 
 /** What an agent says at the end when nothing is scripted. */
-interface RoleAnswer {
+export interface RoleAnswer {
   /** Prose, without the report block. */
   readonly text: string
   readonly summary: string

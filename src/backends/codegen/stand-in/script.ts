@@ -18,7 +18,7 @@ const OUTCOMES = [
 const count = z.number().int().min(0).max(100)
 
 /** A field that makes no sense is left out: a prompt never makes the stand-in refuse it. */
-const scriptSchema = z.object({
+const turnSchema = z.object({
   durationMs: z.number().min(0).optional().catch(undefined),
   result: z.string().optional().catch(undefined),
   output: z.json().optional().catch(undefined),
@@ -27,6 +27,10 @@ const scriptSchema = z.object({
   report: z.enum(['completed', 'failed', 'none']).optional().catch(undefined),
   logs: z.array(z.string()).max(1000).optional().catch(undefined),
   pullRequests: count.optional().catch(undefined),
+})
+const scriptSchema = turnSchema.extend({
+  /** What is different in each turn of the first attempt, the first turn included. */
+  turns: z.array(turnSchema).max(100).optional().catch(undefined),
 })
 
 /** What a task's `simulate` asks of its agent; every field has a default by role. */

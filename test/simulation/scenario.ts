@@ -94,7 +94,7 @@ const COMMANDS = [
 /** Our clock may be so far ahead of the provider's: what was just created is searched for that far back. */
 const MOST_AHEAD_MS = 4 * 60_000
 /** All calls: a watcher that may ask seldom leaves room for more to happen within the calls of a seed. */
-const SLOW: RateLimit = { max: 30, windowMs: 60_000 }
+const SLOW: RateLimit = { max: 24, windowMs: 60_000 }
 const SET_BACKS = [2_000, 30_000, 600_000, 3_600_000] as const
 
 /** What happens in a seed. */
@@ -180,7 +180,7 @@ function tightLimits(dice: Dice): Scenario['limits'] {
   return {
     create: { max: dice.whole(1, 4), windowMs: dice.pick([5_000, 20_000]) },
     ...(dice.happens(0.5) ? { standard: { max: dice.whole(4, 10), windowMs: 5_000 } } : {}),
-    shared: dice.happens(0.5) ? { max: dice.whole(6, 15), windowMs: 20_000 } : SLOW,
+    shared: dice.happens(0.5) ? { max: dice.whole(5, 10), windowMs: 20_000 } : SLOW,
   }
 }
 

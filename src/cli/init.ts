@@ -1,7 +1,8 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UsageError } from '../domain/errors.ts'
 import { toDataFolderError } from '../host/folder-trouble.ts'
+import { makeFolder } from '../host/make-folder.ts'
 import type { CliContext } from './context.ts'
 import { CONFIG_TEXT, WORKFLOW_TEXT } from './init-texts.ts'
 import { escapeLine } from './terminal-text.ts'
@@ -30,7 +31,7 @@ export async function initCommand(
     throw new UsageError(`${there.join(' and ')} ${are}: nothing was written. --force overwrites.`)
   }
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder, 0o777)
     for (const { name, text } of paths) await writeFile(join(folder, name), text, { flag: flags.force ? 'w' : 'wx' })
   } catch (error) {
     throw toDataFolderError(error, folder, 'Cannot write the first workflow')

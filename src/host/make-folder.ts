@@ -3,17 +3,17 @@ import { dirname } from 'node:path'
 import { errorCode } from './folder-trouble.ts'
 
 /**
- * Makes a folder (0700) and those above it. As mkdir's `recursive`, which never ends where a file system refuses with ENOENT (seen
+ * Makes a folder and those above it, of this process's user alone unless `mode` says otherwise. As mkdir's `recursive`, which never ends where a file system refuses with ENOENT (seen
  * on /proc with Node 20.20). Rejects with the system's error.
  */
-export async function makeFolder(path: string, mayMakeParent = true): Promise<void> {
+export async function makeFolder(path: string, mode = 0o700, mayMakeParent = true): Promise<void> {
   try {
-    await mkdir(path, { mode: 0o700 })
+    await mkdir(path, { mode })
   } catch (error) {
     const code = errorCode(error)
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
     if (code !== 'ENOENT' || !mayMakeParent || dirname(path) === path) throw error
-    await makeFolder(dirname(path))
-    await makeFolder(path, false)
+    await makeFolder(dirname(path), mode)
+    await makeFolder(path, mode, false)
   }
 }

@@ -79,4 +79,10 @@ describe('troupe init', () => {
     expect(await cli.run('init', file)).toBe(2)
     expect(cli.stderr.text).toContain('Cannot write the first workflow')
   })
+
+  it('ends where the system never lets a folder be made', async () => {
+    const cli = new FakeCli()
+    expect(await cli.run('init', '/proc/no-such/folder')).toBe(2)
+    expect(cli.stdout.lines).toEqual([])
+  })
 })

@@ -11,7 +11,7 @@
  */
 import { assign } from 'xstate'
 import { setBack } from './agent-context.ts'
-import { endFailure, endReason, failureOf } from './effects.ts'
+import { endReason, failureOf } from './effects.ts'
 import { attemptOf, refOf } from './manager-context.ts'
 import {
   cancellingState,
@@ -22,6 +22,7 @@ import {
   overWhileFailed,
   pendingState,
   release,
+  watchedTurn,
 } from './manager-parts.ts'
 
 const silent = {
@@ -109,28 +110,7 @@ export const managerMachine = machine.createMachine({
             },
             deciding: {
               after: { turnDeadline: silent },
-              invoke: {
-                id: 'watch',
-                src: 'watchAgentRun',
-                input: ({ context }) => ({
-                  ...attemptOf(context),
-                  ref: refOf(context),
-                  turn: context.turn,
-                  expect: 'end',
-                  ...(context.intentAt === undefined ? {} : { intentAt: context.intentAt }),
-                }),
-                onDone: [
-                  {
-                    guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'complete' }) },
-                    target: '#manager.live.reporting',
-                  },
-                  {
-                    target: '#manager.live.recovering',
-                    actions: assign(({ event }) => ({ failure: endFailure(event.output) })),
-                  },
-                ],
-                onError: { target: '#manager.live.recovering', actions: keepFailure },
-              },
+              ...watchedTurn,
             },
           },
         },

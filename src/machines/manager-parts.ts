@@ -11,6 +11,7 @@ import {
   type DecisionInput,
   type DecisionOutput,
   type DiagnoseInput,
+  endFailure,
   failureOf,
   type NewsInput,
   type NewsOutput,
@@ -26,7 +27,7 @@ import {
   type WatchInput,
   type WatchOutput,
 } from './effects.ts'
-import { attemptOf, type ManagerContext, type ManagerEvent, type ManagerInput } from './manager-context.ts'
+import { attemptOf, type ManagerContext, type ManagerEvent, type ManagerInput, refOf } from './manager-context.ts'
 
 /** How often in a row a decision that was refused is asked for again. */
 const MOST_REPAIRS = 2
@@ -233,5 +234,33 @@ export const cancellingState = machine.createStateConfig({
       target: 'cancelled',
       actions: [assign(({ event }) => ({ reason: `It may still run: ${failureOf(event.error).message}` })), giveUp],
     },
+  },
+})
+
+/** The agent run is watched until it has ended the turn. */
+export const watchedTurn = machine.createStateConfig({
+  invoke: {
+    id: 'watch',
+    src: 'watchAgentRun',
+    input: ({ context }) => ({
+      ...attemptOf(context),
+      ref: refOf(context),
+      turn: context.turn,
+      expect: 'end',
+      ...(context.intentAt === undefined ? {} : { intentAt: context.intentAt }),
+    }),
+    onDone: [
+      {
+        guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'complete' }) },
+        target: '#manager.live.reporting',
+        // It ended by evidence, so that it was late no longer matters.
+        actions: assign({ reason: undefined }),
+      },
+      {
+        target: '#manager.live.recovering',
+        actions: assign(({ event }) => ({ failure: endFailure(event.output) })),
+      },
+    ],
+    onError: { target: '#manager.live.recovering', actions: keepFailure },
   },
 })

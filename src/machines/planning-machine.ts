@@ -17,7 +17,7 @@
  */
 import { assign } from 'xstate'
 import { setBack } from './agent-context.ts'
-import { type DecisionOutput, endFailure, endReason, failureOf } from './effects.ts'
+import { type DecisionOutput, endReason, failureOf } from './effects.ts'
 import { attemptOf, type ManagerContext, refOf, withAnswer } from './manager-context.ts'
 import {
   cancellingState,
@@ -29,6 +29,7 @@ import {
   overWhileFailed,
   pendingState,
   release,
+  watchedTurn,
 } from './manager-parts.ts'
 
 /** What is said where `--yes` answers. */
@@ -200,28 +201,7 @@ export const planningMachine = machine.createMachine({
                   actions: assign({ reason: 'The manager has not decided in time; it may still be at work' }),
                 },
               },
-              invoke: {
-                id: 'watch',
-                src: 'watchAgentRun',
-                input: ({ context }) => ({
-                  ...attemptOf(context),
-                  ref: refOf(context),
-                  turn: context.turn,
-                  expect: 'end',
-                  ...(context.intentAt === undefined ? {} : { intentAt: context.intentAt }),
-                }),
-                onDone: [
-                  {
-                    guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'complete' }) },
-                    target: '#manager.live.reporting',
-                  },
-                  {
-                    target: '#manager.live.recovering',
-                    actions: assign(({ event }) => ({ failure: endFailure(event.output) })),
-                  },
-                ],
-                onError: { target: '#manager.live.recovering', actions: keepFailure },
-              },
+              ...watchedTurn,
             },
             asking: {
               on: {
@@ -365,28 +345,7 @@ export const planningMachine = machine.createMachine({
               },
             },
             overdue: {
-              invoke: {
-                id: 'watch',
-                src: 'watchAgentRun',
-                input: ({ context }) => ({
-                  ...attemptOf(context),
-                  ref: refOf(context),
-                  turn: context.turn,
-                  expect: 'end',
-                }),
-                onDone: [
-                  {
-                    guard: { type: 'is', params: ({ event }) => ({ kind: event.output.kind, as: 'complete' }) },
-                    target: '#manager.live.reporting',
-                    actions: assign({ reason: undefined }),
-                  },
-                  {
-                    target: '#manager.live.recovering',
-                    actions: assign(({ event }) => ({ failure: endFailure(event.output) })),
-                  },
-                ],
-                onError: { target: '#manager.live.recovering', actions: keepFailure },
-              },
+              ...watchedTurn,
               on: {
                 'task.wait': {
                   target: '#manager.live.running.deciding',

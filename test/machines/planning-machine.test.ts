@@ -186,6 +186,8 @@ describe('a manager that plans in trouble', () => {
       ref: REF,
       turn: 1,
       expect: 'end',
+      // Where its agent run seems to be gone, it is looked for from here on.
+      intentAt: Date.UTC(2026, 0, 1),
     })
   })
 

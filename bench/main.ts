@@ -1,7 +1,8 @@
-/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations, window, faults, makespan, watching, rest, stream, broadcast or reconnect. */
+/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations, window, faults, makespan, watching, rest, stream, broadcast, reconnect, worktrees or agent-start (real agents without troupe). */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { limitHeapGrowth } from '../src/host/heap-growth.ts'
+import { measureAgentStarts } from './agent-start.ts'
 import { measureCreations } from './creations.ts'
 import { measureFaults } from './faults.ts'
 import { measureLimitedMakespan, measureMakespan } from './makespan.ts'
@@ -11,6 +12,7 @@ import { measureReconnect } from './stream-reconnect.ts'
 import { measureThroughput } from './throughput.ts'
 import { measureWatching } from './watching.ts'
 import { measureWindow } from './window.ts'
+import { measureWorktrees } from './worktrees.ts'
 
 const WARM_UP = 5_000
 const [only, size] = process.argv.slice(2)
@@ -52,4 +54,10 @@ else {
   }
   if (only === undefined || only === 'broadcast') print('broadcast', await measureBroadcast(200, 1_000, 15))
   if (only === undefined || only === 'reconnect') print('reconnect', await measureReconnect(10_000))
+  if (only === undefined || only === 'worktrees') print('worktrees', await measureWorktrees(10_000, 8))
+  if (only === undefined || only === 'agent-start') {
+    const starts = await measureAgentStarts(5)
+    if (starts === undefined) console.error('agent-start: the real agents are not installed: npm run agents:install')
+    for (const start of starts ?? []) print('agent-start', start)
+  }
 }

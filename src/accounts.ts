@@ -2,6 +2,7 @@ import { AccountCalls } from './account-calls.ts'
 import { createCodegenBackend, declareCodegenLimits } from './backends/codegen/codegen-backend.ts'
 import type { StandIn } from './backends/codegen/stand-in/stand-in.ts'
 import { isEmbedded, LIVE_CODEGEN_URL, organizationNumber } from './codegen-environment.ts'
+import type { AgentDescriptions } from './domain/agent-description.ts'
 import type { Backend } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
 import { UsageError } from './domain/errors.ts'
@@ -9,6 +10,8 @@ import type { Limiter } from './domain/limiter.ts'
 import type { BackendCall, FolderHealth } from './domain/measure.ts'
 import type { RunSettings } from './domain/orchestration.ts'
 import type { RateLimit } from './domain/workflow.ts'
+import { LocalAgents, type LocalAgentsOptions } from './local-agents.ts'
+import { isLocalBackend } from './workflow/backend-names.ts'
 
 /** Where the Codegen API is and who we are there. From the environment; never recorded. */
 export interface CodegenEnvironment {
@@ -20,12 +23,24 @@ export interface CodegenEnvironment {
   readonly webhook?: { readonly url: string; readonly secret: string }
 }
 
+/** What local agents are given. */
+export interface LocalOptions {
+  /** Beside the presets, and instead of them. */
+  readonly agents?: AgentDescriptions
+  /** Where worktrees and private homes are made; default: the user's state folder. */
+  readonly workDir?: string
+  /** Where agents are looked for, and what they are given parts of. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
 export interface AccountsOptions {
   readonly clock: Clock
   readonly limiter: Limiter
   readonly environment: CodegenEnvironment
   /** Where the embedded stand-in keeps its runs. */
   readonly standInFolder: string
+  /** Agents of this machine. */
+  readonly local: LocalAgentsOptions
   /** Replaces the network: tests. */
   readonly fetch?: typeof globalThis.fetch
   /** Told of each call that came back. */
@@ -42,11 +57,13 @@ export class Accounts {
   /** Each is made once, however many ask at the same time. */
   readonly #opening = new Map<string, Promise<void>>()
   readonly #calls: AccountCalls
+  readonly #local: LocalAgents
   #standIn: StandIn | undefined
 
   constructor(options: AccountsOptions) {
     this.#options = options
     this.#calls = new AccountCalls(options.clock)
+    this.#local = new LocalAgents(options.local, options.limiter)
   }
 
   /** True when Codegen is the embedded stand-in: neither a token nor a base URL is set. */
@@ -94,15 +111,35 @@ export class Accounts {
     for (const backend of this.#backends.values()) if (backend.account === account) backend.wake?.(agentRunId)
   }
 
+  /** A finished run is removed. */
+  forgetLocal(run: string): Promise<void> {
+    return this.#local.forget(run)
+  }
+
+  /** Lets go what attempts of ended runs still hold: a process may have died between the end of a run and that. */
+  async releaseLeft(isEnded: (run: string) => boolean): Promise<void> {
+    for (const { backend, key } of await this.#local.left(isEnded)) {
+      const opened = await this.open(backend, {}).then(
+        () => this.get(backend),
+        () => undefined,
+      )
+      // One whose agent is not described any more stays, until somebody cleans up.
+      opened?.release?.(key)
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.allSettled([...this.#backends.values()].map((backend) => backend.close()))
+    await this.#local.close()
     await this.#standIn?.close()
   }
 
   #make(id: string, settings: RunSettings): Promise<Backend> {
     if (id === 'simulated') return this.#simulated(settings)
     if (id === 'codegen') return this.#codegen(settings)
-    return Promise.reject(new UsageError(`There is no backend '${id}'. There are: codegen, simulated.`))
+    if (isLocalBackend(id)) return this.#local.open(id, (call) => this.#called(id, call))
+    const known = 'codegen, simulated, command:NAME, acp:NAME'
+    return Promise.reject(new UsageError(`There is no backend '${id}'. There are: ${known}.`))
   }
 
   async #simulated(settings: RunSettings): Promise<Backend> {

@@ -11,6 +11,7 @@ const FAILED: ReadonlySet<unknown> = new Set<Failure['kind']>([
   'agent-failed',
   'reported',
   'invalid-report',
+  'check-failed',
   'not-found',
   'crashed',
   'deadline',

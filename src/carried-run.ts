@@ -1,5 +1,6 @@
 import { acquireSlots } from './actors/acquire-slots.ts'
 import { awaitNews } from './actors/await-news.ts'
+import { checkWork } from './actors/check-work.ts'
 import { createAgentRun } from './actors/create-agent-run.ts'
 import { diagnoseFailure } from './actors/diagnose-failure.ts'
 import { promptAgentRun } from './actors/prompt-agent-run.ts'
@@ -28,12 +29,11 @@ import type { ResultStore } from './host/result-store.ts'
 import { RunHost } from './host/run-host.ts'
 import type { RunPorts } from './host/run-ports.ts'
 import { type GivenUpRun, holderOfDouble, type RunProjection } from './host/run-projection.ts'
-import type { AgentPolicy } from './machines/agent-context.ts'
-import type { ManagerPolicy } from './machines/manager-context.ts'
 import { YES } from './machines/planning-machine.ts'
 import { mainState } from './machines/public-state.ts'
 import type { PauseReason } from './machines/supervisor-machine.ts'
 import { RunEnvironment } from './run-environment.ts'
+import { agentPolicy, managerPolicy } from './run-policies.ts'
 import { endedOutcome } from './run-view.ts'
 import type { SharedLimits } from './shared-limits.ts'
 import { backendsOf } from './workflow-backends.ts'
@@ -64,10 +64,16 @@ export interface CarriedRunOptions {
 /** The attempt has slots in these states; on restore it takes them back without waiting. */
 const HOLDING = new Set(['creating', 'running', 'reporting', 'cancelling'])
 /** A person must act before an agent in one of these goes on. */
-const WAITING = new Set(['escalated', 'escalated.doubtful', 'running.needsInput', 'pending.approval', 'pending.paused'])
+const WAITING = new Set([
+  'escalated',
+  'escalated.conflict',
+  'escalated.doubtful',
+  'running.needsInput',
+  'pending.approval',
+  'pending.paused',
+])
 /** The same of a manager that plans. */
 const MANAGER_WAITING = new Set(['running.asking', 'escalated', 'escalated.undecided', 'escalated.doubtful'])
-const MANAGER_RETRY = { attempts: 3, delayMs: 2_000, factor: 2, maxDelayMs: 60_000 }
 
 /** One run, wired: its host, its environment, its effects. */
 export class CarriedRun {
@@ -94,6 +100,7 @@ export class CarriedRun {
       if (holds && task !== 'supervisor') limiter.adopt(formatKey({ run, task, attempt }), this.environment.caps(task))
     }
     this.host.restore()
+    this.environment.releaseLeft()
     for (const given of projection.givenUp.values()) this.#watchGivenUp(given)
     const reason = this.host.reason
     if (tryAgain && reason !== undefined && reason.kind !== 'person' && reason.kind !== 'budget') {
@@ -228,6 +235,7 @@ export class CarriedRun {
       createAgentRun: this.#effect(createAgentRun(environment), true),
       reconcileAgentRun: this.#effect(reconcileAgentRun(environment), false),
       watchAgentRun: this.#effect(watchAgentRun(environment), false),
+      checkWork: this.#effect(checkWork(environment), false),
       readReport: this.#effect(readReport(environment), false),
       readDecision: this.#effect(readDecision(environment), false),
       diagnoseFailure: this.#effect(diagnoseFailure(environment), false),
@@ -238,9 +246,9 @@ export class CarriedRun {
     return {
       effects,
       gate,
-      agentInput: (task) => ({ run, task, policy: this.#agentPolicy(task) }),
-      managerInput: () => ({ run, policy: this.#managerPolicy() }),
-      releaseSlots: (task, attempt) => limiter.release(formatKey({ run, task, attempt })),
+      agentInput: (task) => ({ run, task, policy: agentPolicy(task, this.environment, this.#options) }),
+      managerInput: () => ({ run, policy: managerPolicy(this.#options) }),
+      releaseSlots: (task, attempt) => environment.release(task, attempt),
       watchGivenUp: (given) => this.#watchGivenUp(given),
       holdSlots: (task, attempt) => limiter.adopt(formatKey({ run, task, attempt }), environment.caps(task)),
       blockAccount: (task, failure) => this.#options.onBlocked(environment.backendOf(task).account, failure),
@@ -265,29 +273,6 @@ export class CarriedRun {
 
   #accounts(): readonly string[] {
     return [...backendsOf(this.#options.workflow)].map((id) => this.#options.backend(id).account)
-  }
-
-  #agentPolicy(task: string): AgentPolicy {
-    const { retry, timeoutMs, onFailure, approval } = this.environment.spec(task)
-    const { capabilities } = this.environment.backendOf(task)
-    const { seed, settings } = this.#options
-    return {
-      ...retry,
-      timeoutMs,
-      onFailure,
-      canCancel: capabilities.cancel,
-      canPrompt: capabilities.turns,
-      canSteer: capabilities.steer,
-      ...(approval === true ? { approval: settings.yes === true ? 'given' : 'ask' } : {}),
-      seed,
-    }
-  }
-
-  #managerPolicy(): ManagerPolicy {
-    const { workflow, seed, settings } = this.#options
-    const { timeoutMs = 600_000, planning } = workflow.manager ?? {}
-    if (planning === undefined) return { ...MANAGER_RETRY, timeoutMs, seed }
-    return { ...MANAGER_RETRY, timeoutMs, seed, rounds: planning.rounds, yes: settings.yes === true }
   }
 }
 

@@ -1,7 +1,9 @@
+import { readAttemptWork } from './backends/local/attempt-work.ts'
 import type { AgentRunRef } from './domain/backend.ts'
 import type { Clock } from './domain/clock.ts'
 import { NotFoundError, UsageError } from './domain/errors.ts'
 import { MANAGER } from './domain/ids.ts'
+import type { AttemptWork } from './domain/local-work.ts'
 import type { DataFolderReader, RunSettings } from './domain/orchestration.ts'
 import { type JournalRecord, publicRecord, type RunRecord } from './domain/record.ts'
 import type { RunSummary, RunView, TaskResult } from './domain/views.ts'
@@ -95,6 +97,10 @@ export class FolderReader implements DataFolderReader {
         ...(whole.output === undefined ? {} : { output: whole.output }),
       }
     })
+  }
+
+  workOf(run: string): Promise<readonly AttemptWork[]> {
+    return this.#inFolderOf(run, (folder) => this.#clock.operation(readAttemptWork(folder)))
   }
 
   /** The newest agent run of a task and where it is. Throws NotFoundError when none was created. */

@@ -1,5 +1,6 @@
 import type { Clock } from './domain/clock.ts'
 import type { DataFolder } from './host/data-folder.ts'
+import type { RunKeeper } from './run-keeper.ts'
 
 const PATIENCE_MS = 2_000
 
@@ -38,5 +39,23 @@ export class FolderCheck {
     } finally {
       this.#probing = undefined
     }
+  }
+}
+
+/** Why the records of one of these runs cannot be written; undefined where all can. */
+export function journalProblem(keepers: Iterable<RunKeeper>): string | undefined {
+  for (const { carried, failure } of keepers) {
+    if (failure !== undefined) return `The journal of ${carried.host.run} cannot be written: ${failure.message}`
+  }
+  return undefined
+}
+
+/** Without a run that goes on nobody else would notice that the folder belongs to another process. */
+export async function lockProblem(lock: { check(): Promise<void> } | undefined): Promise<string | undefined> {
+  try {
+    await lock?.check()
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
   }
 }

@@ -1,3 +1,4 @@
+import type { LocalOptions } from './accounts.ts'
 import { type ControlServer, createControlServer } from './api/control-server.ts'
 import type { RunAdmission } from './api/run-admission.ts'
 import { createRunViews, type RunViews } from './api/run-views.ts'
@@ -32,6 +33,8 @@ export interface TakeOptions {
 /** What holding a folder needs beyond how it is taken. */
 export interface HoldOptions extends TakeOptions {
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Agents of this machine; default: the presets, and the user's state folder. */
+  readonly local?: Omit<LocalOptions, 'env'>
 }
 
 /** Takes a data folder and restores its orchestrator. Throws DataFolderError; the folder is free again then. */
@@ -44,6 +47,7 @@ export async function holdFolder(dataDir: string, options: HoldOptions): Promise
       dataDir,
       clock: realClock,
       environment: { ...readCodegenEnvironment(options.env), ...(options.webhook && { webhook: options.webhook }) },
+      local: { ...options.local, env: options.env },
       intents: options.intents,
       lock,
       onClosing: () => control.refuse(),

@@ -1,5 +1,5 @@
 import { AccountBlocks } from './account-blocks.ts'
-import { Accounts, type CodegenEnvironment } from './accounts.ts'
+import { Accounts, type CodegenEnvironment, type LocalOptions } from './accounts.ts'
 import { CarriedRuns } from './carried-runs.ts'
 import { CommandedRuns } from './commanded-runs.ts'
 import { type FolderReader, openReader } from './data-folder-reader.ts'
@@ -15,7 +15,7 @@ import type { Orchestrator, RunOutcome, RunSettings, StartKey } from './domain/o
 import type { RunRecord } from './domain/record.ts'
 import type { RunSummary, RunView, TaskResult } from './domain/views.ts'
 import type { Workflow } from './domain/workflow.ts'
-import { FolderCheck } from './folder-check.ts'
+import { FolderCheck, journalProblem, lockProblem } from './folder-check.ts'
 import { Gate } from './gate.ts'
 import { realClock } from './host/clock.ts'
 import { type DataFolder, openDataFolder } from './host/data-folder.ts'
@@ -37,6 +37,8 @@ export interface OrchestratorOptions {
   readonly dataDir: string
   readonly clock?: Clock
   readonly environment?: CodegenEnvironment
+  /** Agents of this machine; default: the presets, with the environment of this process. */
+  readonly local?: LocalOptions
   /** The folder's lock: checked before each commit. */
   readonly lock?: { check(): Promise<void> }
   /** What `close` does before anything else, and when all is durable. */
@@ -100,7 +102,7 @@ class LocalOrchestrator implements Orchestrator {
   #closing: Promise<void> | undefined
 
   constructor(parts: Parts) {
-    const { clock, limiter, fetch, folder, index, reader, lock } = parts
+    const { clock, limiter, fetch, folder, index, reader, lock, local = { env: process.env } } = parts
     this.#parts = parts
     this.dataDir = folder.path
     this.#accounts = new Accounts({
@@ -108,6 +110,7 @@ class LocalOrchestrator implements Orchestrator {
       limiter,
       environment: parts.environment ?? {},
       standInFolder: folder.standInFolder,
+      local: { ...local, clock, folder, gate: this.#gate.opened },
       onCall: (account, call) => this.#called(account, call),
       ...(fetch === undefined ? {} : { fetch }),
     })
@@ -133,6 +136,7 @@ class LocalOrchestrator implements Orchestrator {
       folder,
       index,
       reader,
+      forgetLocal: (run) => this.#accounts.forgetLocal(run),
       beforeRemoval: lock && (() => lock.check()),
     })
     this.#check = new FolderCheck(folder, clock)
@@ -152,9 +156,10 @@ class LocalOrchestrator implements Orchestrator {
     // Where intents are closed nobody asked for the run to go on: it is only made ready to be told something.
     const tryAgain = this.#parts.intents !== 'closed'
     if (run !== undefined) return (await this.#runs.restore(run, tryAgain, settings)) ? [run] : []
+    const { index } = this.#parts
     const resumed: string[] = []
     const failures: unknown[] = []
-    for (const row of this.#parts.index.list()) {
+    for (const row of index.list()) {
       if (row.finished) continue
       try {
         if (await this.#runs.restore(row.run, tryAgain, settings)) resumed.push(row.run)
@@ -163,6 +168,8 @@ class LocalOrchestrator implements Orchestrator {
         failures.push(error)
       }
     }
+    // Only now the index knows of each run whether it has ended.
+    if (tryAgain) await this.#accounts.releaseLeft((id) => index.get(id)?.finished === true)
     if (resumed.length === 0 && failures.length > 0) throw failures[0]
     return resumed
   }
@@ -231,7 +238,8 @@ class LocalOrchestrator implements Orchestrator {
   }
 
   async health(): Promise<FolderHealth> {
-    const problem = (await this.#check.problem()) ?? this.#journalProblem() ?? (await this.#lockProblem())
+    const problem =
+      (await this.#check.problem()) ?? journalProblem(this.#runs.keepers()) ?? (await lockProblem(this.#parts.lock))
     const backends = this.#accounts.health()
     return { writable: problem === undefined, ...(problem === undefined ? {} : { problem }), backends }
   }
@@ -282,23 +290,6 @@ class LocalOrchestrator implements Orchestrator {
     await this.#parts.limiter.close()
     const [flushed] = await Promise.allSettled([this.#parts.index.flush()])
     for (const result of [closed, flushed]) if (result.status === 'rejected') throw result.reason
-  }
-
-  #journalProblem(): string | undefined {
-    for (const { carried, failure } of this.#runs.keepers()) {
-      if (failure !== undefined) return `The journal of ${carried.host.run} cannot be written: ${failure.message}`
-    }
-    return undefined
-  }
-
-  /** Without a run that goes on nobody else would notice that the folder belongs to another process. */
-  async #lockProblem(): Promise<string | undefined> {
-    try {
-      await this.#parts.lock?.check()
-      return undefined
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error)
-    }
   }
 
   #called(account: string, call: BackendCall): void {

@@ -3,16 +3,20 @@ import type { AgentOrder, AgentRunRef, Backend, Failure } from './domain/backend
 import type { Usage } from './domain/budget.ts'
 import type { Clock } from './domain/clock.ts'
 import { BackendError } from './domain/errors.ts'
-import { formatKey, MANAGER } from './domain/ids.ts'
+import { formatKey, MANAGER, SUPERVISOR } from './domain/ids.ts'
 import type { Json, JsonObject } from './domain/json.ts'
 import type { Limiter, SlotRequest } from './domain/limiter.ts'
+import type { CheckSpec } from './domain/local-work.ts'
 import type { RunSettings } from './domain/orchestration.ts'
 import type { TaskSpec } from './domain/workflow.ts'
+import type { Journal } from './host/journal.ts'
 import type { ResultStore } from './host/result-store.ts'
 import type { RunHost } from './host/run-host.ts'
 import { type GivenUpRun, holderOfDouble } from './host/run-projection.ts'
+import { LOCAL_CAP } from './local-agents.ts'
 import type { DecisionOutput, PromptInput } from './machines/effects.ts'
 import { ManagerEnvironment } from './manager-environment.ts'
+import { workspaceOf } from './needed-work.ts'
 import { RunBudget } from './run-budget.ts'
 import { SignsOfLife } from './signs-of-life.ts'
 import { TaskOutcomes } from './task-outcomes.ts'
@@ -31,6 +35,7 @@ export interface RunEnvironmentOptions {
   readonly clock: Clock
   readonly limiter: Limiter
   readonly results: ResultStore
+  readonly journal: Journal
   readonly backend: (id: string) => Backend
   readonly onBlocked: (account: string, failure: Failure) => void
   /** A second agent run of an attempt is to be watched until it ends. */
@@ -82,9 +87,12 @@ export class RunEnvironment implements RunContext {
 
   /** Caps that an attempt holds; the manager takes no place of the run's own concurrency. */
   caps(task: string): readonly string[] {
-    const backend = `backend:${this.backendOf(task).account}`
+    const { account, capabilities } = this.backendOf(task)
+    const backend = `backend:${account}`
+    // It is idle most of the time, and those that it waits for need the room.
     if (task === MANAGER) return [backend]
-    return [`run:${this.run}`, backend, ...this.spec(task).uses.map((name) => `resource:${name}`)]
+    const machine = capabilities.worktree === true ? [LOCAL_CAP] : []
+    return [`run:${this.run}`, backend, ...machine, ...this.spec(task).uses.map((name) => `resource:${name}`)]
   }
 
   slots(task: string, attempt: number): SlotRequest {
@@ -113,6 +121,31 @@ export class RunEnvironment implements RunContext {
     this.#searched.delete(`${task}/${attempt}`)
   }
 
+  /** Nobody needs an attempt's agent any more; its backend is told once that is durable. */
+  release(task: string, attempt: number): void {
+    this.limiter.release(formatKey({ run: this.run, task, attempt }))
+    const backend = this.backendOf(task)
+    if (backend.release === undefined) return
+    queueMicrotask(() => {
+      const { journal } = this.#options
+      void journal
+        .committed(this.#host.projection.seq)
+        .then(() => backend.release?.({ run: this.run, task, attempt }))
+        .catch(() => {})
+    })
+  }
+
+  /** After a restart: attempts that were over before it, and that nobody may have lived to let go. */
+  releaseLeft(): void {
+    const { projection } = this.#host
+    const release = (task: string, upTo: number) => {
+      const backend = this.backendOf(task)
+      for (let attempt = 1; attempt <= upTo; attempt++) backend.release?.({ run: this.run, task, attempt })
+    }
+    for (const [task, { attempt }] of projection.settled) release(task, attempt)
+    for (const [task, { attempt }] of projection.live) if (task !== SUPERVISOR) release(task, attempt - 1)
+  }
+
   blockAccount(task: string, failure: Failure): void {
     this.#options.onBlocked(this.backendOf(task).account, failure)
   }
@@ -132,7 +165,8 @@ export class RunEnvironment implements RunContext {
 
   async order(task: string, attempt: number, extras: OrderExtras): Promise<AgentOrder> {
     const key = { run: this.run, task, attempt }
-    if (task === MANAGER) return this.#manager.order(key, extras.failure)
+    const workspace = this.#workspace(task, extras.resolve === true)
+    if (task === MANAGER) return { ...(await this.#manager.order(key, extras.failure)), ...workspace }
     const spec = this.spec(task)
     if (spec.forEach !== undefined && !task.endsWith(']'))
       throw new BackendError(`The items of ${task} cannot be made: complete, skip or fail it`, NOT_TO_RUN)
@@ -147,6 +181,9 @@ export class RunEnvironment implements RunContext {
         turn: 1,
         roleLine: roleLine(this.#host.workflow.roles, spec.role),
         text,
+        ...(workspace.workspace === undefined
+          ? {}
+          : { worktree: spec.check === undefined ? {} : { check: spec.check } }),
         ...(spec.output === undefined ? {} : { output: spec.output }),
         ...(extras.failure === undefined ? {} : { failure: extras.failure }),
         ...(spec.simulate === undefined ? {} : { simulate: spec.simulate }),
@@ -158,7 +195,19 @@ export class RunEnvironment implements RunContext {
       ...(spec.images === undefined ? {} : { images: spec.images }),
       ...(spec.estimateMs === undefined ? {} : { estimateMs: spec.estimateMs }),
       ...(spec.simulate === undefined ? {} : { simulate: spec.simulate }),
+      ...workspace,
     }
+  }
+
+  /** Where a local agent is to work. */
+  #workspace(task: string, resolves: boolean): Pick<AgentOrder, 'workspace'> {
+    if (this.backendOf(task).capabilities.worktree !== true) return {}
+    const { workflow, projection } = this.#host
+    const { directory = process.cwd() } = this.#options.settings
+    const sources = { ...projection, spec: (id: string) => this.spec(id), directory }
+    const { repository } = workflow.manager ?? {}
+    const manager = { needs: [], ...(repository === undefined ? {} : { repository }) }
+    return { workspace: workspaceOf(task === MANAGER ? manager : this.spec(task), resolves, sources) }
   }
 
   turnText(input: PromptInput): Promise<string> {
@@ -182,6 +231,10 @@ export class RunEnvironment implements RunContext {
 
   stuckAfterMs(task: string): number {
     return task === MANAGER ? (this.#host.workflow.manager?.timeoutMs ?? 600_000) : this.spec(task).stuckAfterMs
+  }
+
+  checkOf(task: string): CheckSpec | undefined {
+    return task === MANAGER ? undefined : this.spec(task).check
   }
 
   checkOutput(task: string, output: Json): string | undefined {

@@ -13,6 +13,8 @@ export interface RunRemovalOptions {
   readonly folder: DataFolder
   readonly index: RunIndex
   readonly reader: FolderReader
+  /** Lets go of what agents of this machine keep of a run elsewhere. Best effort, before the run's folder is removed. */
+  readonly forgetLocal: (run: string) => Promise<void>
   /** Awaited before anything is removed: rejects once the folder belongs to another process. */
   readonly beforeRemoval?: (() => Promise<void>) | undefined
 }
@@ -49,12 +51,13 @@ export class RunRemoval {
   }
 
   async #remove(run: string, how: 'delete' | 'archive'): Promise<void> {
-    const { runs, folder, index, beforeRemoval } = this.#options
+    const { runs, folder, index, beforeRemoval, forgetLocal } = this.#options
     await beforeRemoval?.()
     if (runs.get(run) === undefined) await runs.idle(run)
     if (runs.get(run) !== undefined || !(await this.#isFinished(run))) {
       throw new UsageError(`${run} is not finished: cancel it first, or wait for its end.`)
     }
+    await forgetLocal(run).catch(() => {})
     try {
       await (how === 'delete' ? folder.removeRun(run) : folder.archiveRun(run))
     } finally {

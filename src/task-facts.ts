@@ -4,15 +4,18 @@ import type { Usage } from './domain/budget.ts'
 import type { JsonObject } from './domain/json.ts'
 import type { LateEnd } from './domain/late-end.ts'
 import type { WaitingFor } from './domain/limiter.ts'
+import type { CollectedWork } from './domain/local-work.ts'
 import type { JournalRecord } from './domain/record.ts'
 import type { PullRequest } from './domain/report.ts'
 import { type ReportedWork, reportedWork } from './domain/reported-work.ts'
-import type { FailureView, LateView, SteerView } from './domain/views.ts'
+import type { CheckView, FailureView, LateView, SteerView } from './domain/views.ts'
 import { isFinalState } from './machines/public-state.ts'
 import type { OutcomeData } from './machines/record-data.ts'
 
 /** Of what a late attempt returned, views show so much, characters. */
 const LATE_RESULT = 500
+/** Of an attempt's checks, views show so many. */
+const CHECKS = 20
 
 /** What the records tell of one attempt. */
 export interface AttemptFacts {
@@ -59,6 +62,9 @@ export interface TaskFacts {
   counted: number | undefined
   /** What the report that completed it claims. */
   work: ReportedWork | undefined
+  /** Of the present attempt. */
+  checks: readonly CheckView[] | undefined
+  collected: CollectedWork | undefined
 }
 
 /** Every field from the start: objects of one shape cost half. */
@@ -87,6 +93,8 @@ export function newTask(task: string, state: string, at: string): TaskFacts {
     adopted: undefined,
     counted: undefined,
     work: undefined,
+    checks: undefined,
+    collected: undefined,
   }
 }
 
@@ -122,6 +130,7 @@ export function foldTransition(task: TaskFacts, record: JournalRecord, data: Jso
   const outcome = data['outcome'] as Partial<OutcomeData> | undefined
   if (outcome?.pullRequests !== undefined && outcome.pullRequests.length > 0) task.pullRequests = outcome.pullRequests
   task.adopted = outcome?.adopted
+  task.collected = outcome?.collected
   task.work = outcome?.work ?? reportedWork(outcome?.output, outcome?.metrics)
   task.endedAt = isFinalState(state) ? record.at : undefined
 }
@@ -159,6 +168,7 @@ function foldAttempt(task: TaskFacts, record: JournalRecord, state: string, data
   if (facts === undefined || attempt !== task.attempt) {
     task.attempt = attempt
     task.url = undefined
+    task.checks = undefined
     facts = newAttempt(attempt, state, record.at)
     task.attempts.push(facts)
   }
@@ -170,9 +180,14 @@ function foldAttempt(task: TaskFacts, record: JournalRecord, state: string, data
   }
   const failure = failureIn(data)
   if (failure !== undefined) facts.failure = failure
-  const ended = isFinalState(state) || state === 'recovering' || state === 'retrying' || state === 'escalated'
+  const check = data['check'] as unknown as CheckView | undefined
+  if (check !== undefined) task.checks = [...(task.checks ?? []), { ...check, attempt, at: record.at }].slice(-CHECKS)
+  const ended = isFinalState(state) || ENDED.has(state)
   if (ended) facts.endedAt ??= record.at
 }
+
+/** An attempt has ended in these, whatever becomes of its task. */
+const ENDED: ReadonlySet<string> = new Set(['recovering', 'retrying', 'escalated', 'escalated.conflict'])
 
 /** Adds what was said of a task without a transition. */
 export function foldProgress(task: TaskFacts | undefined, record: JournalRecord, data: JsonObject): void {

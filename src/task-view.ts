@@ -8,6 +8,7 @@ import { isFinalState, mainState } from './machines/public-state.ts'
 import type { RunFacts } from './registry.ts'
 import type { AttemptFacts, TaskFacts } from './task-facts.ts'
 import { awaitedIn, whyOpen } from './why-open.ts'
+import { isLocalBackend } from './workflow/backend-names.ts'
 
 /** What a process that holds the run knows beyond its records. */
 export interface LiveKnowledge {
@@ -24,6 +25,7 @@ export function unstartedView(spec: TaskSpec, facts: RunFacts): TaskView {
   return {
     task: spec.id,
     ...(spec.role === undefined ? {} : { role: spec.role }),
+    ...agentOf(spec),
     ...(spec.forEach !== undefined && !spec.id.endsWith(']') ? { forEach: true } : {}),
     state: 'waiting',
     // It has waited since there is a run, or since it was to be repeated.
@@ -40,6 +42,10 @@ export function unstartedView(spec: TaskSpec, facts: RunFacts): TaskView {
         : `waits for ${needs.join(', ')}`,
     commands: [],
   }
+}
+
+function agentOf(spec: TaskSpec | undefined): Pick<TaskView, 'agent'> {
+  return spec !== undefined && isLocalBackend(spec.backend) ? { agent: spec.backend } : {}
 }
 
 function isSettled(task: string, facts: RunFacts): boolean {
@@ -67,6 +73,7 @@ export function taskView(
   return {
     task: task.task,
     ...(spec?.role === undefined ? {} : { role: spec.role }),
+    ...agentOf(spec),
     state: task.state,
     since: task.since,
     attempt: task.attempt,
@@ -83,6 +90,8 @@ export function taskView(
     ...(task.steers === undefined ? {} : { steers: task.steers }),
     ...(task.late === undefined ? {} : { late: task.late.map((late) => lateView(late, task, facts)) }),
     ...(task.adopted === undefined ? {} : { adopted: task.adopted }),
+    ...(task.checks === undefined ? {} : { checks: task.checks }),
+    ...(task.collected === undefined ? {} : { collected: task.collected }),
     ...useOf(task.attempts, facts),
     ...(task.progress === undefined ? {} : { progress: task.progress }),
     ...(why === undefined ? {} : { why }),

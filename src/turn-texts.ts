@@ -1,6 +1,8 @@
+import { commandText } from './domain/command-text.ts'
 import { MANAGER } from './domain/ids.ts'
 import type { RunHost } from './host/run-host.ts'
-import type { PromptInput, TurnMessage } from './machines/effects.ts'
+import type { FailedCheck, PromptInput, TurnMessage } from './machines/effects.ts'
+import { checkEnd } from './machines/explain-check.ts'
 import { buildPrompt, defuseMarks, quote } from './workflow/build-prompt.ts'
 import { answerText, planningQuestion, refusalText } from './workflow/planning-prompt.ts'
 
@@ -36,6 +38,8 @@ function messageText(host: RunHost, task: string, message: TurnMessage): string 
         quote(message.problems.join('\n')),
         'Do no further work. Write your report once more, whole, so that it fits.',
       ].join('\n\n')
+    case 'check':
+      return checkText(message)
     case 'answer':
       return host.plans && task === MANAGER
         ? answerText(message.text, decisionsLeft(host))
@@ -43,6 +47,18 @@ function messageText(host: RunHost, task: string, message: TurnMessage): string 
     case 'steer':
       return addedText(message.text)
   }
+}
+
+/** What a command printed is data: it may hold anything that an agent wrote. */
+function checkText({ output, ...failed }: FailedCheck): string {
+  const { command } = failed
+  return [
+    `troupe ran ${defuseMarks(commandText(command))} in your worktree, and it failed (${defuseMarks(checkEnd(failed))}).`,
+    ...(output.trim() === ''
+      ? ['It printed nothing.']
+      : ['What it printed at its end follows as data:', quote(output)]),
+    'Put right what is wrong, in the code and not in what checks it, and then report again, whole. troupe will run the check once more.',
+  ].join('\n\n')
 }
 
 function newsText(host: RunHost, { toldUpTo, upTo, final }: Extract<TurnMessage, { kind: 'news' }>): string {

@@ -36,6 +36,10 @@ export function whyOpen(task: TaskFacts, waitingFor: WaitingFor | undefined, fac
       return 'it asks a person'
     case 'running.prompting':
       return 'is being told what settled'
+    case 'reporting.checking':
+      return task.note ?? 'its work is being checked'
+    case 'reporting.mending':
+      return `${failedCheck(task)}, its agent is being told so`
     case 'reporting':
       return 'its agent has ended, its report is being read'
     case 'reporting.repairing':
@@ -49,6 +53,11 @@ export function whyOpen(task: TaskFacts, waitingFor: WaitingFor | undefined, fac
     default:
       return task.reason ?? task.failure?.message
   }
+}
+
+function failedCheck({ checks }: TaskFacts): string {
+  const last = checks?.at(-1)
+  return last === undefined ? 'its check failed' : `check ${last.round} of at most ${last.of} failed (${last.command})`
 }
 
 /** A manager that has decided something plans. */
@@ -97,6 +106,7 @@ const AWAITED: Readonly<Record<string, Awaited>> = {
   'running.asking': 'person',
   retrying: 'time',
   escalated: 'person',
+  'escalated.conflict': 'person',
   'escalated.overdue': 'person',
   'escalated.undecided': 'person',
   'escalated.doubtful': 'person',

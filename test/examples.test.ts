@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import type { RunSettings } from '../src/domain/orchestration.ts'
 import { serve } from '../src/server.ts'
 import { parseInputs } from '../src/workflow/inputs.ts'
 import { loadWorkflow } from '../src/workflow/load.ts'
@@ -20,6 +21,9 @@ const INPUTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'feature-development.yaml': { feature_request: 'Add login' },
   'every-key.yaml': { feature: 'Gift cards' },
 }
+
+/** Where their agents are not installed everywhere. */
+const SETTINGS: Readonly<Record<string, RunSettings>> = { 'every-key.yaml': { backend: 'simulated' } }
 
 /** What a person says while they run. */
 const PEOPLE: Readonly<Record<string, (world: World, run: string) => Promise<void>>> = {
@@ -49,7 +53,7 @@ const AGENTS: Readonly<Record<string, readonly string[]>> = {
     ...['test 1', 'lint 1 failed', 'screenshots 1 skipped', 'compare 1 skipped', 'release 1', 'tell 1'],
     ...['announce 1 skipped', 'tidy 1'],
   ],
-  'every-key.yaml': ['plan 1', 'build[0] 2', 'build[1] 2', 'review 1', 'tidy 1', 'manager 1'],
+  'every-key.yaml': ['plan 1', 'build[0] 2', 'build[1] 2', 'review 1', 'polish 1', 'tidy 1', 'manager 1'],
   'for-each.yaml': [
     ...['services 1', 'routes[0] 1', 'routes[1] 1'],
     ...[0, 1, 2, 3, 4, 5].map((index) => `check[${index}] 1`),
@@ -75,7 +79,8 @@ describe('the examples', () => {
   it.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml')))('%s runs to completion', async (name) => {
     const workflow = loadWorkflow({ file: name, text: readFileSync(join(EXAMPLES, name), 'utf8') })
     await inWorld({}, async (world) => {
-      const run = await world.orchestrator.start(workflow, parseInputs(workflow, INPUTS[name] ?? {}), {})
+      const settings = SETTINGS[name] ?? {}
+      const run = await world.orchestrator.start(workflow, parseInputs(workflow, INPUTS[name] ?? {}), settings)
       await PEOPLE[name]?.(world, run)
       expect(await world.settled(run)).toEqual({ run, status: 'completed', exitCode: 0 })
       const { tasks, manager, alerts } = world.orchestrator.view(run)

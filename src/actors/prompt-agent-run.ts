@@ -33,8 +33,8 @@ export const promptAgentRun =
       try {
         const text = await run.turnText(input)
         signal.throwIfAborted()
-        await sendTo(backend, input, text, signal)
-        return { certain: true }
+        const arrived = await sendTo(backend, input, text, signal)
+        return { certain: true, ...(arrived === 'no-turn' ? { noTurn: true as const } : {}) }
       } catch (error) {
         signal.throwIfAborted()
         if (!(error instanceof BackendError) || sends >= SENDS || (error.certain && !error.retryable)) throw error
@@ -49,15 +49,16 @@ export const promptAgentRun =
   }
 
 /** As a turn of its own, or in the turn under way. */
-function sendTo(
+async function sendTo(
   backend: Backend,
   { ref, turn, message }: PromptInput,
   text: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<'injected' | 'no-turn'> {
   const isInTurn = message.kind === 'steer' && message.inTurn === true
   if (isInTurn && backend.steer !== undefined) return backend.steer(ref, { turn, text }, signal)
-  return backend.prompt(ref, { turn, text }, signal)
+  await backend.prompt(ref, { turn, text, ...(message.kind === 'answer' ? { answer: message.text } : {}) }, signal)
+  return 'injected'
 }
 
 /** Whether the turn has arrived; 'unknown' when nobody can tell even after the grace time. */

@@ -37,7 +37,7 @@ export const readLateEnd =
     if (state.status !== 'complete') return { ...end, usable: false, reason: 'It did not complete', ...opened }
     if (key.task === MANAGER) return { ...end, usable: false, reason: 'The run went on without it', ...opened }
     try {
-      const input = { task: key.task, attempt: key.attempt, ref, turn: 1 }
+      const input = { task: key.task, attempt: key.attempt, ref, turn: state.turn ?? 1 }
       const { url: _url, pullRequests: found, ...outcome } = await readReport(run)(input, { signal, restarted: false })
       return { ...end, usable: true, outcome, ...(found.length === 0 ? opened : { pullRequests: found }) }
     } catch (error) {

@@ -3,6 +3,7 @@ import { sleep } from '../domain/clock.ts'
 import type { Effect } from '../domain/effect.ts'
 import { BackendError, DataFolderError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
+import type { CollectedWork } from '../domain/local-work.ts'
 import type { Report } from '../domain/report.ts'
 import { reportedWork } from '../domain/reported-work.ts'
 import type { ReportInput, ReportOutput } from '../machines/effects.ts'
@@ -13,19 +14,21 @@ import type { RunContext } from './run-context.ts'
 /** Results up to this many characters travel in the record; larger ones lie in a file, the record holds their beginning. */
 const INLINE = 16_384
 const METRICS = 4_096
+/** Of the files that an attempt changed, the record names so many. */
+const MOST_FILES = 100
+const FILE_NAME = 300
 
-/** Reads what an ended agent run returned and checks it. Rejects with kind `reported` or `invalid-report`. */
+/**
+ * Reads what an ended agent run returned and checks it; then collects its work, where that lies on this machine. Rejects with kind
+ * `reported` or `invalid-report`, or with what kept the work from being collected.
+ */
 export const readReport =
   (run: RunContext): Effect<ReportInput, ReportOutput> =>
   async (input, { signal }) => {
     const { state, report, text } = await readTurn(run, input, signal)
-    if (report?.status === 'failed') {
-      const said = brief(report.result) || brief(text)
-      throw failure('reported', `The agent reported that it failed: ${said}`, state)
-    }
-    const wrong = run.checkOutput(input.task, report?.result ?? null)
-    if (wrong !== undefined)
-      throw failure('invalid-report', `The report does not fit the task's output: ${wrong}`, state)
+    const failure = reportFailure(run, input.task, { state, report, text })
+    if (failure !== undefined) throw failure
+    const collected = await collectWork(run, input, signal)
     const body = {
       result: text || state.summary || (report === undefined ? '' : brief(report.result)),
       ...(report === undefined ? {} : { output: report.result }),
@@ -34,6 +37,7 @@ export const readReport =
       ...metricsOf(report),
       pullRequests: state.pullRequests,
       ...(state.url === undefined ? {} : { url: state.url }),
+      ...(collected === undefined ? {} : { collected }),
     }
     const whole = JSON.stringify(body)
     if (whole.length <= INLINE) return { ...body, ...rest }
@@ -49,8 +53,36 @@ function metricsOf(report: Report | undefined): { readonly metrics?: JsonObject 
   return { metrics: { ...reportedWork(null, report.metrics)?.metrics } }
 }
 
-function failure(kind: Failure['kind'], message: string, { pullRequests }: AgentRunState): Failure {
-  return { kind, message, retryable: true, certain: true, ...branchOf(pullRequests) }
+/** What an ended turn returned. */
+export interface ReadTurn {
+  readonly state: AgentRunState
+  readonly report?: Report | undefined
+  readonly text: string
+}
+
+/** Why a report is no success: it says so, or does not fit. */
+export function reportFailure(run: RunContext, task: string, { state, report, text }: ReadTurn): Failure | undefined {
+  const rest = { retryable: true, certain: true, ...branchOf(state.pullRequests) } as const
+  if (report?.status === 'failed') {
+    const said = brief(report.result) || brief(text)
+    return { kind: 'reported', message: `The agent reported that it failed: ${said}`, ...rest }
+  }
+  const wrong = run.checkOutput(task, report?.result ?? null)
+  if (wrong === undefined) return undefined
+  return { kind: 'invalid-report', message: `The report does not fit the task's output: ${wrong}`, ...rest }
+}
+
+/** It lies in the record: of many files the first are named. */
+async function collectWork(
+  run: RunContext,
+  { task, ref, turn }: ReportInput,
+  signal: AbortSignal,
+): Promise<CollectedWork | undefined> {
+  const backend = run.backendOf(task)
+  if (backend.capabilities.worktree !== true || backend.collect === undefined) return undefined
+  const work = await backend.collect(ref, turn, signal)
+  const files = work.files.slice(0, MOST_FILES).map((file) => ({ ...file, path: file.path.slice(0, FILE_NAME) }))
+  return { ...work, files }
 }
 
 function brief(value: unknown): string {
@@ -63,12 +95,14 @@ const STALEST_MS = 60_000
 const STALE_TURN_MS = 2_000
 
 /** Reads what the turn returned. A report of another turn is out of date: it is read again. */
-export async function readTurn(run: RunContext, input: ReportInput, signal: AbortSignal) {
+export async function readTurn(run: RunContext, input: ReportInput, signal: AbortSignal): Promise<ReadTurn> {
   const until = run.clock.now() + STALEST_MS
   for (;;) {
     const state = await readUntilAnswered(run, input, signal)
     const { report, text } = parseReport(state.result ?? '')
-    const isOther = input.turn > 1 && report?.turn !== undefined && report.turn !== input.turn
+    // A backend that knows which turn has ended knows better than what the report echoes.
+    const turn = state.turn ?? report?.turn
+    const isOther = input.turn > 1 && turn !== undefined && turn !== input.turn
     if (!isOther || input.doubtful || run.clock.now() >= until) return { state, report, text }
     await sleep(run.clock, STALE_TURN_MS, signal)
   }

@@ -3,6 +3,7 @@ import type { Usage } from '../domain/budget.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Json, JsonObject } from '../domain/json.ts'
 import type { Limiter, SlotRequest } from '../domain/limiter.ts'
+import type { CheckSpec } from '../domain/local-work.ts'
 import type { DecisionOutput, NewsOutput, PromptInput } from '../machines/effects.ts'
 
 /** What an attempt is told beside its task's prompt, or instead of it. */
@@ -12,6 +13,8 @@ export interface OrderExtras {
   readonly prompt?: string
   /** What people said before there was an agent. */
   readonly additions?: readonly string[]
+  /** Work that cannot be merged is left to the agent, with its conflicts: a person said so. */
+  readonly resolve?: true
 }
 
 /** What there is to tell the manager. */
@@ -58,6 +61,8 @@ export interface RunContext {
   newsChanged(signal: AbortSignal): Promise<void>
   readonly reportEveryMs: number
   stuckAfterMs(task: string): number
+  /** What troupe itself runs where a task's agent worked, before the task completes. */
+  checkOf(task: string): CheckSpec | undefined
   /** What is wrong with a task's output by its schema; undefined when nothing is. */
   checkOutput(task: string, output: Json): string | undefined
   /** Keeps a large text; the name under which it is found again. */

@@ -41,13 +41,14 @@ export const watchAgentRun =
         const state = await watched.read()
         sign.saw(state)
         if (state.status === 'active') seenActive = true
-        if (state.status !== 'complete') completeSince = run.clock.now()
+        const isOver = hasEnded(state)
+        if (!isOver) completeSince = run.clock.now()
         const hasStood = run.clock.now() - completeSince >= STALEST_MS
         const worked = hasStood && (seenActive || input.doubtful) ? 'surely' : seenActive
         // Just after a prompt it may be the pause of before it that is seen.
-        const isStale = state.status === 'paused' && input.turn > 1 && input.expect === 'active' && !seenActive
-        const isOpen =
-          state.status === 'complete' && !(await turnEnded(backend, run, input, state, worked, stop.signal))
+        const isStale =
+          state.status === 'paused' && input.turn > 1 && input.expect === 'active' && !seenActive && !isOf(state, input)
+        const isOpen = isOver && !(await turnEnded(backend, run, input, state, worked, stop.signal))
         if (isOpen || (isStale && run.clock.now() - began < STALEST_MS)) {
           again ??= run.clock.setTimeout(() => {
             again = undefined
@@ -65,12 +66,21 @@ export const watchAgentRun =
     }
   }
 
+/** That it completed has to be of this turn; how else it ended only where its backend says of which turn that is. */
+function hasEnded({ status, turn }: AgentRunState): boolean {
+  return status === 'complete' || (turn !== undefined && (status === 'failed' || status === 'cancelled'))
+}
+
+/** Its backend knows that it is the turn that is watched. */
+const isOf = (state: AgentRunState, input: WatchInput): boolean => state.turn === input.turn
+
 function outputOf(state: AgentRunState): WatchOutput {
-  const { status: kind, rawStatus, pullRequests } = state
+  const { status: kind, rawStatus, pullRequests, failure } = state
   const usage = cleanUsage(state.usage)
   const seen = { kind, rawStatus, ...(usage === undefined ? {} : { usage }) }
   if (kind === 'paused') return { ...seen, ...askedIn(state) }
-  return { ...seen, ...(kind === 'complete' || kind === 'active' ? {} : branchOf(pullRequests)) }
+  if (kind === 'complete' || kind === 'active') return seen
+  return { ...seen, ...branchOf(pullRequests), ...(kind === 'failed' && failure !== undefined ? { failure } : {}) }
 }
 
 /** What a paused agent asks. Its result may still be that of the turn before. */
@@ -93,10 +103,11 @@ async function turnEnded(
   worked: boolean | 'surely',
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (input.turn === 1) return true
-  const echoed = parseReport(state.result ?? '').report?.turn
+  if (input.turn === 1 && state.turn === undefined) return true
   // Where nobody knows whether the prompt arrived, what has stood for long is the end, of whichever turn.
   if (input.doubtful && worked === 'surely') return true
+  if (state.turn !== undefined) return state.turn === input.turn
+  const echoed = parseReport(state.result ?? '').report?.turn
   if (echoed !== undefined) return echoed === input.turn
   if (worked === 'surely') return true
   const key = { run: run.run, task: input.task, attempt: input.attempt }

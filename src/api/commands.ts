@@ -27,7 +27,14 @@ const said = z
 export const taskCommand = z
   .discriminatedUnion('type', [
     z
-      .strictObject({ type: z.literal('retry'), prompt: z.string().min(1).max(MAX_PROMPT).exactOptional() })
+      .strictObject({
+        type: z.literal('retry'),
+        prompt: z.string().min(1).max(MAX_PROMPT).exactOptional(),
+        resolve: z
+          .boolean()
+          .describe('Leaves what cannot be merged of the work that it needs to its agent, with its conflicts.')
+          .exactOptional(),
+      })
       .describe('Begins a new attempt, with this prompt instead of the task’s.'),
     z.strictObject({ type: z.literal('complete'), result }).describe('Ends the task as completed, with this result.'),
     z.strictObject({ type: z.literal('skip') }).describe('Leaves the task out, and what depends on it.'),

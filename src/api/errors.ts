@@ -78,6 +78,7 @@ const TABLE = {
   'backend-crashed': { status: 502, exitCode: 1, means: 'The backend failed inside.' },
   'backend-timeout': { status: 502, exitCode: 1, means: 'The backend answered too late.' },
   'backend-unknown-outcome': { status: 502, exitCode: 1, means: 'Whether the call took effect is not known.' },
+  'backend-conflict': { status: 502, exitCode: 1, means: 'Work that a task needs cannot be merged.' },
   internal: { status: 500, exitCode: 1, means: 'Something inside troupe failed; its log says what.' },
 } as const satisfies Readonly<Record<string, ErrorRow>>
 

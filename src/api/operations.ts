@@ -13,6 +13,7 @@ import {
   workflowFiles,
 } from './schemas/answers.ts'
 import { backendsView } from './schemas/folder.ts'
+import { runWork } from './schemas/local-work.ts'
 import { eventsQuery, logsQuery, recordsQuery, removeQuery, runsQuery, tasksQuery } from './schemas/queries.ts'
 import { commandReply } from './schemas/records.ts'
 import { runView, taskResult, taskView } from './schemas/views.ts'
@@ -129,6 +130,17 @@ export const OPERATIONS = {
     query: recordsQuery,
     answers: { 200: { description: 'A page of records.', schema: recordList } },
   },
+  readWork: {
+    method: 'get',
+    path: '/v1/runs/{run}/work',
+    tag: 'Runs',
+    summary: 'Show what local agents did',
+    description:
+      'The branch, commits and files of each attempt at agents of the server’s machine (`command:NAME`, `acp:NAME`), as git and ' +
+      'their own notes tell it. Empty where the run used none.',
+    may: 'watch',
+    answers: { 200: { description: 'The attempts.', schema: runWork } },
+  },
   commandRun: {
     method: 'post',
     path: '/v1/runs/{run}/commands',
@@ -188,6 +200,7 @@ export const OPERATIONS = {
       'backend-crashed',
       'backend-timeout',
       'backend-unknown-outcome',
+      'backend-conflict',
     ],
   },
   readResult: {

@@ -1,5 +1,6 @@
 import { type Problem, WorkflowError } from '../domain/errors.ts'
 import type { Workflow } from '../domain/workflow.ts'
+import { isLocalBackend } from '../workflow/backend-names.ts'
 import { checkWorkflow } from '../workflow/check.ts'
 import type { WorkflowDefinition } from '../workflow/define.ts'
 import { ProblemList } from '../workflow/problems.ts'
@@ -17,20 +18,27 @@ export type GivenWorkflow =
   | { readonly kind: 'file'; readonly file: string; readonly text: string }
   | { readonly kind: 'posted'; readonly workflow: string | WorkflowDefinition }
 
+/** What a workflow that somebody sent may do. */
+export interface PostedOptions {
+  /** Agents and commands of this machine; default false: who may send a workflow would run them here. */
+  readonly allowLocal?: boolean
+}
+
 /** What reading a workflow came to. */
 export type ReadAnswer = { readonly workflow: Workflow } | { readonly problems: readonly Problem[] }
 
 /**
- * Checks a workflow that came in. One that somebody sent may not name files of this machine. Throws WorkflowError; a text's
- * mistakes have a line and a column.
+ * Checks a workflow that came in. One that somebody sent may not name files of this machine, and not run anything on it unless that is
+ * allowed. Throws WorkflowError; a text's mistakes have a line and a column.
  */
-export function readGivenWorkflow(given: GivenWorkflow): Workflow {
+export function readGivenWorkflow(given: GivenWorkflow, { allowLocal = false }: PostedOptions = {}): Workflow {
   return withFewProblems(() => {
     if (given.kind === 'file') return checkFew(readText(given.file, given.text))
     const { workflow: posted } = given
     const read = typeof posted === 'string' ? readText(POSTED, posted) : readDefinition(posted)
     const workflow = checkFew(read)
     refuseFiles(read)
+    if (!allowLocal) refuseLocal(read)
     return workflow
   })
 }
@@ -73,6 +81,26 @@ function refuseFiles({ value, problems }: ReadWorkflow): void {
   }
   note(['defaults'], defaults?.images)
   for (const [id, task] of Object.entries(tasks ?? {})) note(['tasks', id], task.images)
+  problems.throwIfAny()
+}
+
+/** What is said of something that only the server's owner may have run here. */
+export const LOCAL_REFUSED =
+  'would run on this machine; a server takes that only from files of its own, or where its settings say local: true'
+
+function refuseLocal({ value, problems }: ReadWorkflow): void {
+  const { defaults, manager, tasks } = value as WorkflowDefinition
+  const note = (path: readonly string[], given: { backend?: string | undefined; check?: unknown; setup?: unknown }) => {
+    if (given.backend !== undefined && isLocalBackend(given.backend)) {
+      problems.add([...path, 'backend'], `'${given.backend}' ${LOCAL_REFUSED}`)
+    }
+    for (const key of ['check', 'setup'] as const) {
+      if (given[key] !== undefined) problems.add([...path, key], LOCAL_REFUSED, 'key')
+    }
+  }
+  note(['defaults'], defaults ?? {})
+  note(['manager'], manager ?? {})
+  for (const [id, task] of Object.entries(tasks ?? {})) note(['tasks', id], task)
   problems.throwIfAny()
 }
 

@@ -5,7 +5,7 @@ import { workflowSchema } from '../workflow/schema.ts'
 import { describeIssues } from './errors.ts'
 import { components } from './schemas/component.ts'
 import { resolvedWorkflow } from './schemas/resolved-workflow.ts'
-import { runSettings } from './schemas/settings.ts'
+import { ownSettings, runSettings } from './schemas/settings.ts'
 import { jsonObject, runId } from './schemas/values.ts'
 
 components.add(workflowSchema, { id: 'WorkflowDefinition' })
@@ -45,7 +45,7 @@ export const startRequest = z
 components.add(startRequest, { id: 'StartRequest' })
 export type StartRequest = z.infer<typeof startRequest>
 
-const resolvedStart = z.strictObject({ resolved: resolvedWorkflow, inputs: jsonObject, settings: runSettings })
+const resolvedStart = z.strictObject({ resolved: resolvedWorkflow, inputs: jsonObject, settings: ownSettings })
 /** Body of `POST /v1/runs` on the control socket: the workflow and its inputs were checked by the caller. */
 export type ResolvedStart = z.infer<typeof resolvedStart>
 

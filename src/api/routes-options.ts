@@ -14,6 +14,8 @@ export interface RoutesOptions {
   readonly closing: AbortSignal
   /** True for whoever owns the data folder: takes workflows that the asker has checked itself. */
   readonly trusted: boolean
+  /** Runs that are asked for from outside may have agents and commands run on this machine; default: where `trusted`. */
+  readonly allowLocal?: boolean
   /** Of troupe, as the document says it. */
   readonly version: string
   /** Answers `GET /v1/events`. */

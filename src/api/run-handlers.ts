@@ -8,7 +8,7 @@ import { stopping } from './errors.ts'
 import type { Handlers, RoutesOptions } from './routes-options.ts'
 import type { RunsQuery } from './schemas/queries.ts'
 
-type RunOperation = 'listRuns' | 'readRun' | 'removeRun' | 'readOutcome' | 'listRecords' | 'commandRun'
+type RunOperation = 'listRuns' | 'readRun' | 'removeRun' | 'readOutcome' | 'listRecords' | 'readWork' | 'commandRun'
 
 /** What is asked of runs that have begun. */
 export function runHandlers({ orchestrator, views, closing }: RoutesOptions): Handlers<RunOperation> {
@@ -38,6 +38,7 @@ export function runHandlers({ orchestrator, views, closing }: RoutesOptions): Ha
     async listRecords({ params: { run }, query }) {
       return { status: 200, body: { records: await orchestrator.records(run, query.after, query.limit) } }
     },
+    readWork: async ({ params: { run } }) => ({ status: 200, body: { run, attempts: await views.work(run) } }),
     async commandRun({ params: { run }, body, access }) {
       return { status: 200, body: await orchestrator.command(run, body, originOf(access)) }
     },

@@ -1,4 +1,5 @@
 import { NotFoundError } from '../domain/errors.ts'
+import type { AttemptWork } from '../domain/local-work.ts'
 import type { DataFolderReader, Orchestrator, RunOutcome } from '../domain/orchestration.ts'
 import type { RunView } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
@@ -12,6 +13,8 @@ export interface RunViews {
   read(run: string): Promise<RunView>
   /** How things stand once nothing can progress by itself; at once for a run that has ended. Throws NotFoundError. */
   outcome(run: string, signal?: AbortSignal): Promise<RunOutcome>
+  /** What its attempts did at local agents, in the order in which they began. Throws NotFoundError. */
+  work(run: string): Promise<readonly AttemptWork[]>
 }
 
 /** What the outside is served from. */
@@ -23,7 +26,7 @@ export interface Served {
 /** Joins what an orchestrator carries and what a reader finds. */
 export function createRunViews(
   orchestrator: Pick<Orchestrator, 'view' | 'settled'>,
-  reader: Pick<DataFolderReader, 'view'>,
+  reader: Pick<DataFolderReader, 'view' | 'workOf'>,
 ): RunViews {
   const carried = (run: string) => {
     try {
@@ -36,6 +39,7 @@ export function createRunViews(
   return {
     carried,
     read: async (run) => carried(run) ?? uncarried(await reader.view(run)),
+    work: (run) => reader.workOf(run),
     outcome: async (run, signal) => {
       if (carried(run)) return orchestrator.settled(run, signal)
       const view = await reader.view(run)

@@ -1,11 +1,15 @@
 import { dirname, join } from 'node:path'
+import { UsageError } from '../domain/errors.ts'
 import type { JsonObject } from '../domain/json.ts'
 import type { RunSettings } from '../domain/orchestration.ts'
 import type { Workflow } from '../domain/workflow.ts'
 import { realClock } from '../host/clock.ts'
+import { isLocalBackend } from '../workflow/backend-names.ts'
 import { parseInputs } from '../workflow/inputs.ts'
+import { backendsOf } from '../workflow-backends.ts'
 import { withImageFiles } from '../workflow-images.ts'
 import { createKeyedStarts, type KeyedRun, startKeyOf } from './idempotency.ts'
+import { LOCAL_REFUSED } from './posted-workflow.ts'
 import { readWorkflow } from './read-workflow.ts'
 import type { ResolvedStart, StartRequest } from './requests.ts'
 import type { Handlers, RoutesOptions } from './routes-options.ts'
@@ -15,6 +19,7 @@ import { openWorkflowFolder } from './workflow-folder.ts'
 export function startHandlers(options: RoutesOptions): Handlers<'startRun' | 'resumeRuns' | 'listWorkflows'> {
   const { orchestrator, admission } = options
   const folder = openWorkflowFolder(options.workflows)
+  const allowLocal = options.allowLocal ?? options.trusted
   const startKeyed = createKeyedStarts(orchestrator)
 
   const readNamed = async (file: string): Promise<Workflow> => {
@@ -25,9 +30,12 @@ export function startHandlers(options: RoutesOptions): Handlers<'startRun' | 're
   const resolve = async (asked: StartRequest | ResolvedStart): Promise<PreparedStart> => {
     if ('resolved' in asked) return { ...asked, workflow: asked.resolved }
     const { workflow: posted, file = '', inputs = {}, settings = {} } = asked
+    if (!allowLocal) refuseLocalBackend(settings)
     const workflow =
-      posted === undefined ? await readNamed(file) : await readWorkflow({ kind: 'posted', workflow: posted })
-    return { workflow, inputs: parseInputs(workflow, present(inputs)), settings }
+      posted === undefined
+        ? await readNamed(file)
+        : await readWorkflow({ kind: 'posted', workflow: posted }, { allowLocal })
+    return { workflow, inputs: parseInputs(workflow, present(inputs)), settings: settledHere(workflow, settings) }
   }
 
   return {
@@ -47,11 +55,25 @@ export function startHandlers(options: RoutesOptions): Handlers<'startRun' | 're
         : { status: 201, body: { run }, headers: location }
     },
     async resumeRuns({ body: { run, settings } }) {
+      if (!allowLocal) refuseLocalBackend(settings)
       return { status: 200, body: { runs: await admission.admit(() => orchestrator.resume(run, settings)) } }
     },
     async listWorkflows() {
       return { status: 200, body: { workflows: (await folder.list()).map((file) => ({ file })) } }
     },
+  }
+}
+
+/** Local agents work in the folder of the server: whoever asks from elsewhere names none. */
+function settledHere(workflow: Workflow, settings: RunSettings): RunSettings {
+  const backends = settings.backend === undefined ? [...backendsOf(workflow)] : [settings.backend]
+  return backends.some(isLocalBackend) ? { ...settings, directory: process.cwd() } : settings
+}
+
+/** Throws UsageError where the agents of a run would be moved to this machine. */
+function refuseLocalBackend({ backend }: RunSettings = {}): void {
+  if (backend !== undefined && isLocalBackend(backend)) {
+    throw new UsageError(`settings.backend: '${backend}' ${LOCAL_REFUSED}.`)
   }
 }
 

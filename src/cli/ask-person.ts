@@ -61,11 +61,12 @@ async function askAboutTask(
   const asks = task.asks === undefined ? '' : `. It asks: ${task.asks}`
   const name = await choose(`${task.task} is ${task.state}: ${task.why ?? ''}${asks}`, offers, question)
   if (name === undefined) return false
-  const attempt = actions.find((action) => action.name === name)?.attempt
-  const type = attempt === undefined ? name : 'adopt'
+  const { attempt, resolve } = actions.find((action) => action.name === name) ?? {}
+  const type = resolve === true ? 'retry' : attempt === undefined ? name : 'adopt'
   const details = await detailsOf(type, question)
   if (details === undefined) return false
-  const command = { type, ...details, ...(attempt === undefined ? {} : { attempt }) } as TaskCommand
+  const more = { ...(attempt === undefined ? {} : { attempt }), ...(resolve === undefined ? {} : { resolve }) }
+  const command = { type, ...details, ...more } as TaskCommand
   try {
     await orchestrator.commandTask(view.run, task.task, command)
   } catch (error) {

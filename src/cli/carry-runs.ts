@@ -151,9 +151,14 @@ function finishInterrupted({ progress, output, stop }: Pursuit, views: ReadonlyM
   for (const run of progress.unfinished()) {
     const view = views.get(run)
     if (!view) continue
-    const reason = stop.signal.aborted ? 'Stopped. Agents that run go on at their backend.' : undefined
+    const reason = stop.signal.aborted ? stoppedText(view) : undefined
     output.finished(view, { status: view.status, ...(reason === undefined ? {} : { reason }) })
   }
+}
+
+function stoppedText({ tasks }: RunView): string {
+  if (!tasks.some(({ agent }) => agent !== undefined)) return 'Stopped. Agents that run go on at their backend.'
+  return 'Stopped, and with it the agents of this machine: each goes on where it was when the run is resumed.'
 }
 
 /** The views that can be had; an orchestrator that was closed may have none any more, and a folder may be lost. */

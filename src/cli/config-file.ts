@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { WebhookEncoding } from '../backends/codegen/webhook-signature.ts'
+import type { AgentDescriptions } from '../domain/agent-description.ts'
 import { UsageError } from '../domain/errors.ts'
 import type { LogLevel } from '../server/log-level.ts'
 import { readText } from './read-text.ts'
@@ -52,11 +53,17 @@ export interface ServeConfig {
   /** Under which other machines reach this server. */
   readonly publicUrl?: string
   readonly webhook?: WebhookConfig
+  /** Workflows that are sent may use the agents of this machine, and say commands that are run here. */
+  readonly local?: boolean
 }
 
 /** What `troupe.config.yaml` says. Flags and the environment go before it. Paths are relative to the file. */
 export interface TroupeConfig {
   readonly dataDir?: string
+  /** Where worktrees and private homes of local agents are made. */
+  readonly workDir?: string
+  /** Local agents beside the presets, and what is different of those. */
+  readonly agents?: AgentDescriptions
   readonly serve: ServeConfig
 }
 

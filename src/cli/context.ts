@@ -1,6 +1,7 @@
 import type { ControlClient } from '../client/control-client.ts'
 import type { DataFolderReader } from '../domain/orchestration.ts'
 import type { FolderHold, TakeOptions } from '../hold-folder.ts'
+import type { LocalTools } from './local-tools.ts'
 
 /** A stream that text is written to; a terminal has a size. */
 export interface Output {
@@ -43,6 +44,8 @@ export interface CliContext {
   /** A client of the living holder of a folder; undefined when nobody holds it. */
   findHolder(dataDir: string): Promise<ControlClient | undefined>
   openReader(dataDir: string): Promise<DataFolderReader>
+  /** Git and the agents of this machine. */
+  openLocal(): Promise<LocalTools>
   /** A text that changes whenever runs, or records of the runs named, are added to a folder. */
   stampOf(dataDir: string, runs: readonly string[]): Promise<string>
 }

@@ -8,6 +8,7 @@ import { readConfigFile, type TroupeConfig } from './config-file.ts'
 import type { CliContext } from './context.ts'
 import { dataDirOf } from './data-dir.ts'
 import { checkDataFolder } from './data-folder-check.ts'
+import { checkLocal } from './local-checks.ts'
 import { cutToWidth, escapeLine, padToWidth } from './terminal-text.ts'
 
 /** The oldest Node that troupe runs on: as `engines` in package.json. */
@@ -30,8 +31,10 @@ async function* checks(context: CliContext, flags: { readonly dataDir?: string }
   yield checkNode(process.versions.node)
   const config = await readConfigFile(context.cwd).catch(notOurs)
   if (config instanceof TroupeError) yield trouble('settings', config.message)
+  const known = config instanceof TroupeError ? undefined : config
   yield await checkDataFolder(context, dataDirOf(flags, context.env))
-  yield* checkAccount(context, flags, config instanceof TroupeError ? undefined : config)
+  yield* checkLocal(context, known)
+  yield* checkAccount(context, flags, known)
 }
 
 /** Whether this Node is new enough. */
@@ -49,7 +52,7 @@ async function* checkAccount(
 ): AsyncGenerator<Check> {
   const account = readCodegenEnvironment(context.env)
   if (isEmbedded(account)) {
-    const words = 'no account is set: the embedded stand-in plays Codegen, no real agent works.'
+    const words = 'no account is set: the embedded stand-in plays Codegen; local agents need none.'
     yield ok('codegen', `${words} Set CODEGEN_API_TOKEN to use an account.`)
     return
   }
@@ -74,6 +77,6 @@ function notOurs(error: unknown): TroupeError {
 function lineOf({ ok: isOk, check, message }: Check, { stdout, env }: CliContext): string {
   const paint = paintFor(stdout.isTerminal, env)
   const mark = isOk ? paint(padToWidth('ok', 7), 'green') : paint('trouble', 'red')
-  const line = `${padToWidth(check, 13)} ${escapeLine(message)}`
+  const line = `${padToWidth(check, 15)} ${escapeLine(message)}`
   return `${mark}  ${isOk && stdout.isTerminal ? cutToWidth(line, Math.max(40, stdout.columns - 9)) : line}`
 }

@@ -17,6 +17,7 @@ export function nextCommands(view: RunView, dataDir: string): readonly string[] 
   const lines: string[] = []
   if (done) lines.push(line(`result ${view.run} ${portableTaskId(done.task)}`))
   if (begun) lines.push(line(`logs ${view.run} ${portableTaskId(begun.task)}`))
+  if (agents.some(({ collected }) => collected !== undefined)) lines.push(line(`work ${view.run}`))
   if (isFinalState(view.status)) return lines
   for (const task of agents.filter(needsPerson).slice(0, MAX_TASKS)) {
     lines.push(line(taskCommandHint(view.run, task)))

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { WEBHOOK_ENCODINGS } from '../backends/codegen/webhook-signature.ts'
+import type { AgentDescriptions } from '../domain/agent-description.ts'
 import { UsageError, WorkflowError } from '../domain/errors.ts'
 import { LOG_LEVELS } from '../server/log-level.ts'
 import { DURATION, DURATION_HINT, parseDuration } from '../workflow/duration.ts'
@@ -7,6 +8,7 @@ import { ProblemList } from '../workflow/problems.ts'
 import { type IssueWords, noteIssues } from '../workflow/schema-issues.ts'
 import { readSource } from '../workflow/source.ts'
 import type { RetainConfig, ServeConfig, TokenConfig, TroupeConfig } from './config-file.ts'
+import { parseAgents } from './parse-agents.ts'
 import { isHeaderName, isPublicUrl, PUBLIC_URL_HINT } from './webhook-settings.ts'
 
 const SHORTEST_KEEP_MS = 60_000
@@ -93,10 +95,14 @@ const serveSchema = z.strictObject({
     .refine(isPublicUrl, { error: `is no address; ${PUBLIC_URL_HINT}` })
     .optional(),
   webhook: webhookSchema.optional(),
+  local: z.boolean().optional(),
 })
 
 const configSchema = z.strictObject({
   dataDir: text('name the data folder, such as .troupe').optional(),
+  workDir: text('name the folder of worktrees').optional(),
+  // Checked by itself.
+  agents: z.unknown().optional(),
   serve: serveSchema.optional(),
 })
 
@@ -125,21 +131,31 @@ export function parseConfig(source: { readonly file: string; readonly text: stri
       locate,
     } = readSource(source, {
       file: 'a configuration file',
-      form: 'a configuration file is a mapping with dataDir and serve',
+      form: 'a configuration file is a mapping with dataDir, workDir, agents and serve',
     })
     const problems = new ProblemList(source.file, locate)
     for (const problem of found) problems.addFound(problem)
     noteIssues(configSchema, value, problems, WORDS)
+    const agents = parseAgents(agentsIn(value), problems)
     problems.throwIfAny()
-    return configOf(value as Written)
+    return configOf(value as Written, agents)
   } catch (error) {
     if (error instanceof WorkflowError) throw new UsageError(error.message)
     throw error
   }
 }
 
-function configOf({ dataDir, serve }: Written): TroupeConfig {
-  return { ...(dataDir === undefined ? {} : { dataDir }), serve: serveOf(serve ?? {}) }
+function agentsIn(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && 'agents' in value ? value.agents : undefined
+}
+
+function configOf({ dataDir, workDir, serve }: Written, agents: AgentDescriptions | undefined): TroupeConfig {
+  return {
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(workDir === undefined ? {} : { workDir }),
+    ...(agents === undefined ? {} : { agents }),
+    serve: serveOf(serve ?? {}),
+  }
 }
 
 function serveOf({ tokens, retain, ...rest }: NonNullable<Written['serve']>): ServeConfig {

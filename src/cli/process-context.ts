@@ -26,11 +26,17 @@ export function createProcessContext(): CliContext {
     ...(process.stdin.isTTY && process.stdout.isTTY ? { question } : {}),
     takeFolder: async (dataDir, options) => {
       const { holdFolder } = await import('../hold-folder.ts')
+      const { readLocalOptions } = await import('./local-options.ts')
       limitHeapGrowth()
-      return holdFolder(dataDir, { ...options, env: process.env })
+      return holdFolder(dataDir, {
+        ...options,
+        local: await readLocalOptions(process.cwd(), process.env),
+        env: process.env,
+      })
     },
     findHolder: async (dataDir) => (await import('./find-holder.ts')).findHolder(dataDir),
     openReader: async (dataDir) => (await import('../data-folder-reader.ts')).openDataFolderReader(dataDir),
+    openLocal: async () => (await import('./local-tools.ts')).createLocalTools(process.env),
     stampOf: async (dataDir, runs) => (await import('./journal-stamp.ts')).journalStamp(dataDir, runs),
   }
 }

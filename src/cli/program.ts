@@ -31,6 +31,7 @@ export function createProgram({ version, context, onExitCode }: ProgramOptions):
     })
   addRunCommands(program, context, run)
   addReadingCommands(program, context, run)
+  addWork(program, context, run)
   addTellingCommands(program, context, run)
   addRerun(program, context, run)
   addRemove(program, context, run)
@@ -68,6 +69,7 @@ function addRunCommands(program: Command, context: CliContext, run: Runner): voi
   program
     .command('init [dir]')
     .description('write a first workflow, feature.yaml, and troupe.config.yaml')
+    .option('--local', 'for agents of this machine, in the git repository that DIR is in')
     .option('--force', 'overwrite what is there')
     .action(run(async (dir: string | undefined, flags) => (await import('./init.ts')).initCommand(context, dir, flags)))
   const resume = program
@@ -113,6 +115,16 @@ function addReadingCommands(program: Command, context: CliContext, run: Runner):
   )
 }
 
+function addWork(program: Command, context: CliContext, run: Runner): void {
+  const work = program
+    .command('work <run>')
+    .description('what local agents did in a run (branches, commits, files), and how to take it over')
+    .option('--clean', 'remove worktrees that are left of a finished run, and branches that are merged')
+  withUrl(withJson(withDataDir(work))).action(
+    run(async (name: string, flags) => (await import('./work.ts')).workCommand(context, name, flags)),
+  )
+}
+
 function addTellingCommands(program: Command, context: CliContext, run: Runner): void {
   withDataDir(program.command('pause <run>').description('begin nothing new; agents that run end')).action(
     run(async (name: string, flags) => (await import('./pause.ts')).pauseCommand(context, name, flags)),
@@ -138,6 +150,7 @@ function addTellingCommands(program: Command, context: CliContext, run: Runner):
       'tell a task: retry, complete, skip, fail, wait [DURATION], adopt, approve, reject, answer, steer, pause, continue, cancel',
     )
     .option('--prompt <text>', 'retry: what the next attempt is told instead')
+    .option('--resolve', 'retry: what cannot be merged of the work that it needs goes to its agent, which resolves it')
     .option('--result <json>', 'complete: the result as JSON, or @file')
     .option('--reason <text>', 'fail, reject: why')
     .option('--text <text>', 'answer, steer: what its agent is told, or @file')
@@ -211,7 +224,7 @@ function addStandIn(program: Command, context: CliContext, run: Runner): void {
 
 function addSettings(command: Command): Command {
   const settings = command
-    .option('--backend <name>', "overrides every task's backend: codegen or simulated")
+    .option('--backend <name>', "overrides every task's backend: codegen, simulated, command:NAME or acp:NAME")
     .option('--limit <name=limit>', 'as in codegen.create=600/1m or codegen.create=none (may be repeated)', collect, [])
     .option('--grace <duration>', 'how long a creation of unknown outcome may still appear')
     .option('--speed <x>', 'divides the durations of the stand-in and the simulated backend')

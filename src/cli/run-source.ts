@@ -4,7 +4,7 @@ import type { DataFolderReader } from '../domain/orchestration.ts'
 import type { CliContext } from './context.ts'
 
 /** Whoever tells of runs and brings their records: the holder of a folder, or a server. */
-export type WatchSource = Pick<ControlClient, 'runs' | 'view' | 'result' | 'watch'>
+export type WatchSource = Pick<ControlClient, 'runs' | 'view' | 'result' | 'work' | 'watch'>
 
 /** What can be read of runs, whoever tells it. */
 export type RunSource = Pick<DataFolderReader, 'runs' | 'view' | 'result'>

@@ -1,4 +1,7 @@
+import { resolve } from 'node:path'
 import type { RunSettings } from '../domain/orchestration.ts'
+import { isLocalBackend } from '../workflow/backend-names.ts'
+import { backendsOf } from '../workflow-backends.ts'
 import type { CliContext } from './context.ts'
 import { dataDirOf } from './data-dir.ts'
 import { type PreparedRun, prepareRun } from './prepare-run.ts'
@@ -17,8 +20,11 @@ export interface RunFlags extends SettingsFlags {
 
 /** Checks everything, starts the run and sees it through. Gives the exit code; throws before anything was started. */
 export async function runCommand(context: CliContext, file: string | undefined, flags: RunFlags): Promise<number> {
-  const settings: RunSettings = parseSettings(flags)
+  const given = parseSettings(flags)
   const { workflow, inputs } = await prepare(file, flags)
+  const backends = given.backend === undefined ? [...backendsOf(workflow)] : [given.backend]
+  // Local agents work in the repository that the command was typed in, whoever carries the run.
+  const settings: RunSettings = backends.some(isLocalBackend) ? { ...given, directory: resolve(context.cwd) } : given
   return pursueRuns(context, {
     dataDir: dataDirOf(flags, context.env),
     json: flags.json === true,

@@ -32,6 +32,8 @@ export interface ServeSettings {
   readonly allowedHosts: readonly string[]
   readonly allowedOrigins: readonly string[]
   readonly inspect: boolean
+  /** Workflows that are sent may use the agents of this machine. */
+  readonly local: boolean
   readonly logLevel: LogLevel
   readonly workflows?: string
   readonly retain?: RetainConfig
@@ -70,6 +72,7 @@ export function readServeSettings(flags: ServeFlags, config: ServeConfig, places
     allowedHosts: [...(config.allowHosts ?? []), ...flags.allowHost],
     allowedOrigins: [...(config.allowOrigins ?? []), ...flags.allowOrigin],
     inspect: flags.inspect ?? config.inspect ?? false,
+    local: config.local ?? false,
     logLevel,
     ...(workflows === undefined ? {} : { workflows: resolve(places.cwd, workflows) }),
     ...(retain === undefined ? {} : { retain }),

@@ -87,7 +87,7 @@ async function serveHold(context: CliContext, hold: FolderHold, serving: Serving
       say(context, server, settings, runs)
       await Promise.race([once(stop.signal, 'abort'), untilLost(hold, clock, lost.signal)])
     }
-    log.info({}, 'Stopping: no run is begun any more; agents that run go on at their backend.')
+    log.info({}, 'Stopping: no run is begun any more; agents elsewhere go on, those of this machine at the next start.')
     server.drain()
     await orchestrator
       .checkpoint()

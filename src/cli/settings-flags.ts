@@ -2,9 +2,9 @@ import { DOCUMENTED_LIMITS } from '../backends/codegen/stand-in/rate-windows.ts'
 import { UsageError } from '../domain/errors.ts'
 import type { RunSettings } from '../domain/orchestration.ts'
 import type { RateLimit } from '../domain/workflow.ts'
+import { BACKEND_NAME } from '../workflow/backend-names.ts'
 import { DURATION_HINT, parseDuration, parseRateLimit } from '../workflow/duration.ts'
 
-const BACKENDS: readonly string[] = ['codegen', 'simulated']
 const LIMITS: readonly string[] = Object.keys(DOCUMENTED_LIMITS).map((name) => `codegen.${name}`)
 
 /** The flags of `run` and `resume` that say how a run is carried out, as typed. */
@@ -29,8 +29,10 @@ export function parseSettings(flags: SettingsFlags): RunSettings {
   const graceMs = flags.grace === undefined ? undefined : read(parseGrace(flags.grace))
   const speed = flags.speed === undefined ? undefined : read(parseSpeed(flags.speed))
   const seed = flags.seed === undefined ? undefined : read(parseSeed(flags.seed))
-  if (flags.backend !== undefined && !BACKENDS.includes(flags.backend)) {
-    wrong.push(`--backend ${flags.backend}: there is no such backend. There are: ${BACKENDS.join(', ')}.`)
+  if (flags.backend !== undefined && !BACKEND_NAME.test(flags.backend)) {
+    wrong.push(
+      `--backend ${flags.backend}: there is no such backend. There are: codegen, simulated, command:NAME, acp:NAME.`,
+    )
   }
   if (wrong.length > 0) throw new UsageError(wrong.join('\n'))
   return {

@@ -1,4 +1,4 @@
-import type { LateView, RunView, TaskView } from '../domain/views.ts'
+import type { CheckView, LateView, RunView, TaskView } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
 import { useText } from './budget-text.ts'
 import { continueWords, troupeLine } from './next-commands.ts'
@@ -7,6 +7,7 @@ import type { SummaryFrame } from './summary.ts'
 import { actionsOf, needsPerson, type TaskAction, taskWords } from './task-actions.ts'
 import { parentOf } from './task-rows.ts'
 import { escapeLine, formatElapsed } from './terminal-text.ts'
+import { workLines } from './work-text.ts'
 
 /** How many of the tasks that one waits for are named. */
 const NAMED = 20
@@ -20,11 +21,14 @@ export function taskLines(view: RunView, task: TaskView, frame: SummaryFrame): r
     `${paint(glyphOf(task.state), styleOf(task.state))} ${task.task}${role} ${task.state}${attempt}`,
     ...labelled('why', whyOf(task)),
     ...(isOpen(view, task) ? openLines(view, task, frame) : []),
+    ...labelled('agent', task.agent),
     ...labelled('used', useText(task, frame.now)),
     ...labelled('asks', task.asks),
     ...(task.steers ?? []).flatMap(({ text, state }) => labelled('said', `${text} (${STEER_WORDS[state] ?? state})`)),
     ...labelled('failed', failureOf(task)),
     ...(task.late ?? []).flatMap((late) => labelled('late', lateText(view, task, late, frame))),
+    ...(task.checks ?? []).flatMap((check) => labelled('check', checkText(check))),
+    ...(task.collected === undefined ? [] : workLines(task.collected, paint)),
     ...labelled('at', task.url).map((line) => paint(line, 'dim')),
     ...task.pullRequests.flatMap(({ url, title, branch }) => labelled('opened', url ?? title ?? branch)),
     ...(isOpen(view, task) || actionsOf(task).length > 0 ? canLines(view, task, frame) : []),
@@ -38,6 +42,13 @@ const STEER_WORDS: Readonly<Record<string, string>> = {
   delivered: 'its agent was told',
   maybe: 'may have been delivered',
   refused: 'could not be sent',
+}
+
+/** A check that troupe ran, and how it ended. */
+function checkText({ round, of, command, passed, exitCode, trouble, ms }: CheckView): string {
+  const why = trouble ?? (exitCode === undefined ? 'stopped by a signal' : `exit code ${exitCode}`)
+  const end = passed ? 'passed' : `failed (${why})`
+  return `${round} of at most ${of}: ${command} ${end} in ${formatElapsed(ms)}`
 }
 
 function isOpen(view: RunView, task: TaskView): boolean {

@@ -33,7 +33,7 @@ export function renderSummary(
   return [
     '',
     ...renderTable(
-      ['task', 'state', 'attempts', 'took', 'why', 'pull requests', 'agent run'],
+      ['task', 'state', 'attempts', 'took', 'why', 'work', 'pull requests', 'agent run'],
       agentsOf(view).map((task) => rowOf(task, frame)),
       frame,
     ),
@@ -65,7 +65,17 @@ function rowOf(task: TaskView, { now }: SummaryFrame) {
     String(task.attempt),
     elapsed === undefined ? '' : formatElapsed(elapsed),
     cutToWidth(why, MAX_REASON),
+    workOf(task),
     task.pullRequests.map(({ url, title, branch }) => escapeLine(url ?? title ?? branch ?? '')).join(' '),
     task.url === undefined ? '' : escapeLine(task.url),
   ]
+}
+
+/** What git knows of its work, in a few words. */
+function workOf({ collected }: TaskView): string {
+  if (collected === undefined) return ''
+  const { base, commit, commits, fileCount, added, removed } = collected
+  if (commit === base) return 'no change'
+  const files = `${fileCount} ${fileCount === 1 ? 'file' : 'files'}`
+  return `${commit.slice(0, 10)} (${commits} ${commits === 1 ? 'commit' : 'commits'}, ${files}, +${added} -${removed})`
 }

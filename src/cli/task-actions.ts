@@ -5,6 +5,7 @@ import { mainState } from '../machines/public-state.ts'
 /** How each command is typed after `troupe task RUN TASK`. */
 const SYNTAX: Readonly<Record<string, string>> = {
   retry: 'retry [--prompt TEXT]',
+  'retry --resolve': 'retry --resolve [--prompt TEXT]',
   complete: 'complete [--result JSON]',
   fail: 'fail [--reason TEXT]',
   wait: 'wait [DURATION]',
@@ -15,6 +16,7 @@ const SYNTAX: Readonly<Record<string, string>> = {
 
 const WORDS: Readonly<Record<string, string>> = {
   retry: 'a new attempt by a new agent',
+  'retry --resolve': 'a new agent that is given the conflicts to resolve',
   complete: 'take a result that you give',
   skip: 'leave it out, with what depends on it',
   fail: 'let it fail',
@@ -39,8 +41,11 @@ export interface TaskAction {
   readonly words: string | undefined
   /** The attempt whose late result is adopted. */
   readonly attempt?: number
+  /** The agent of the attempt resolves what cannot be merged. */
+  readonly resolve?: true
 }
 
+const RESOLVE = 'retry --resolve'
 const PERSON = new Set(['running.needsInput', 'running.asking', 'pending.approval', 'pending.paused'])
 
 /** Whether a task, or the manager, goes on only when a person says something, and takes what they say. */
@@ -49,10 +54,20 @@ export function needsPerson({ state, commands }: Pick<TaskView, 'state' | 'comma
 }
 
 /** What a task takes now, and the late results that it may be completed with. */
-export function actionsOf({ commands, late = [] }: Pick<TaskView, 'commands' | 'late'>): readonly TaskAction[] {
+export function actionsOf({
+  commands,
+  late = [],
+  state,
+}: Pick<TaskView, 'commands' | 'late' | 'state'>): readonly TaskAction[] {
   // A rerun is a command of its own.
   const given = commands.filter((name) => name !== 'rerun')
-  const own = given.map((name) => ({ name, syntax: SYNTAX[name] ?? name, words: WORDS[name] }))
+  const isConflict = state === 'escalated.conflict' && given.includes('retry')
+  const own = [...(isConflict ? [RESOLVE] : []), ...given].map((name) => ({
+    name,
+    syntax: SYNTAX[name] ?? name,
+    words: WORDS[name],
+    ...(name === RESOLVE ? { resolve: true as const } : {}),
+  }))
   const adoptions = late
     .filter((end) => end.commands.includes('adopt'))
     .map(({ attempt }) => ({

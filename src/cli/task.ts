@@ -38,6 +38,7 @@ export interface TaskFlags {
   readonly reason?: string
   readonly text?: string
   readonly attempt?: string
+  readonly resolve?: boolean
   readonly dataDir?: string
 }
 
@@ -70,12 +71,12 @@ export async function readTaskCommand(
 ): Promise<TaskCommand> {
   if (!isAction(action)) throw new UsageError(`'${action}' is nothing a task takes. There are: ${ACTIONS.join(', ')}.`)
   refuseStrangers(action, duration, flags)
-  const { prompt, result, reason, attempt, text } = flags
+  const { prompt, result, reason, attempt, text, resolve } = flags
   const why = () => (reason === undefined ? {} : { reason })
   const said = async () => ({ text: await readSaid(action, text) })
   const nothing = () => ({})
   const extras: Readonly<Record<Action, () => object | Promise<object>>> = {
-    retry: () => (prompt === undefined ? {} : { prompt }),
+    retry: () => ({ ...(prompt === undefined ? {} : { prompt }), ...(resolve === true ? { resolve } : {}) }),
     complete: async () => ({ result: result === undefined ? null : await readResult(result) }),
     skip: nothing,
     fail: why,
@@ -93,9 +94,9 @@ export async function readTaskCommand(
 }
 
 function refuseStrangers(action: Action, duration: string | undefined, flags: TaskFlags): void {
-  const { prompt, result, reason, attempt, text } = flags
-  const given = { prompt, result, reason, attempt, text, duration }
-  for (const name of ['prompt', 'result', 'reason', 'attempt', 'text', 'duration'] as const) {
+  const { prompt, result, reason, attempt, text, resolve } = flags
+  const given = { prompt, result, reason, attempt, text, resolve, duration }
+  for (const name of Object.keys(OWNERS) as (keyof typeof OWNERS)[]) {
     if (given[name] === undefined || OWNERS[name].includes(action)) continue
     const what = name === 'duration' ? `The duration '${given[name]}'` : `--${name}`
     throw new UsageError(`${what} belongs to '${OWNERS[name].join("' and '")}', not to '${action}'.`)
@@ -103,8 +104,11 @@ function refuseStrangers(action: Action, duration: string | undefined, flags: Ta
 }
 
 /** Which actions a flag belongs to. */
-const OWNERS: Readonly<Record<'prompt' | 'result' | 'reason' | 'attempt' | 'text' | 'duration', readonly Action[]>> = {
+const OWNERS: Readonly<
+  Record<'prompt' | 'resolve' | 'result' | 'reason' | 'attempt' | 'text' | 'duration', readonly Action[]>
+> = {
   prompt: ['retry'],
+  resolve: ['retry'],
   result: ['complete'],
   reason: ['fail', 'reject'],
   attempt: ['adopt'],

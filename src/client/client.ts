@@ -5,6 +5,7 @@ import type { Clock } from '../domain/clock.ts'
 import type { CommandReply, RunCommand, TaskCommand } from '../domain/command.ts'
 import { portableTaskId } from '../domain/ids.ts'
 import type { JsonObject } from '../domain/json.ts'
+import type { AttemptWork } from '../domain/local-work.ts'
 import type { RunOutcome, RunSettings } from '../domain/orchestration.ts'
 import type { RunRecord } from '../domain/record.ts'
 import type { RunSummary, RunView, TaskResult, TaskView } from '../domain/views.ts'
@@ -66,6 +67,8 @@ export interface TroupeClient {
   result(run: string, task: string): Promise<TaskResult>
   /** The newest entries of the log of a task's agent, oldest first. */
   logs(run: string, task: string, limit?: number): Promise<readonly LogEntry[]>
+  /** What its attempts did at agents of the server's machine, in the order in which they began; empty where it used none. */
+  work(run: string): Promise<readonly AttemptWork[]>
   /** Waits until the run has ended, or nothing of it can progress without a person; throws the signal's reason. */
   outcome(run: string, signal?: AbortSignal): Promise<SettledRun>
   /** Durable when it resolves: `seq` names the record that the command caused. */
@@ -122,6 +125,7 @@ type ReadingMethod =
   | 'task'
   | 'records'
   | 'result'
+  | 'work'
   | 'logs'
   | 'backends'
   | 'workflows'
@@ -138,6 +142,7 @@ function readingMethods({ get }: Http): Pick<TroupeClient, ReadingMethod> {
     records: async (run, page = {}) =>
       (await get<{ records: RunRecord[] }>(`${runPath(run)}/records${queryOf({ ...page })}`)).records,
     result: (run, task) => get(`${taskPath(run, task)}/result`),
+    work: async (run) => (await get<{ attempts: AttemptWork[] }>(`${runPath(run)}/work`)).attempts,
     logs: async (run, task, limit) =>
       (await get<{ entries: LogEntry[] }>(`${taskPath(run, task)}/logs${queryOf({ limit })}`)).entries,
     backends: () => get('/v1/backends'),

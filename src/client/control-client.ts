@@ -15,7 +15,7 @@ const SILENCE_MS = 60_000
 /** What is asked of a holder as of any server. */
 type Shared = Pick<
   TroupeClient,
-  'resume' | 'command' | 'commandTask' | 'runs' | 'task' | 'result' | 'logs' | 'outcome' | 'remove' | 'watch'
+  'resume' | 'command' | 'commandTask' | 'runs' | 'task' | 'result' | 'work' | 'logs' | 'outcome' | 'remove' | 'watch'
 >
 
 /**

@@ -1,6 +1,7 @@
 import type { Usage } from './budget.ts'
 import type { AttemptKey } from './ids.ts'
 import type { JsonObject } from './json.ts'
+import type { CheckResult, CheckSpec, CollectedWork, WorkspaceOrder } from './local-work.ts'
 import type { PullRequest } from './report.ts'
 
 /** What a backend can do. Machines and effects ask these, never a backend's name. */
@@ -17,6 +18,8 @@ export interface BackendCapabilities {
   readonly steer: boolean
   /** Tokens or cost are reported. */
   readonly usage: boolean
+  /** Agents work in git worktrees of this machine: their work is collected, checked and merged. */
+  readonly worktree?: boolean
 }
 
 /** What is asked of a backend: one agent run for one attempt. */
@@ -35,6 +38,8 @@ export interface AgentOrder {
   readonly estimateMs?: number
   /** Scripts the simulated backend and the stand-in for this task. */
   readonly simulate?: JsonObject
+  /** Where a local agent works; set when capabilities.worktree is true. */
+  readonly workspace?: WorkspaceOrder
 }
 
 /** A remote agent run: plain JSON, enough to find everything again. */
@@ -64,8 +69,21 @@ export interface AgentRunState {
   readonly at: number
   /** What it has used since it was created, all turns together; absent where its backend does not say. */
   readonly usage?: Usage
+  /** The turn whose end this is, where the backend knows it for certain; it counts, whatever a report echoes. */
+  readonly turn?: number
+  /** Of one that failed: why, where the backend itself can tell. */
+  readonly failure?: EndFailure
   /** Shown as progress where the backend has it (0..1, or a word). */
   readonly progress?: number | string
+}
+
+/** How an agent run failed, as its backend classifies it. */
+export interface EndFailure {
+  readonly kind: BackendErrorKind | 'agent-failed'
+  readonly message: string
+  readonly retryable: boolean
+  /** Not before this time, ms. */
+  readonly notBefore?: number
 }
 
 /** Answer to "was this key created?". */
@@ -98,6 +116,15 @@ export type BackendErrorKind =
   | 'crashed'
   | 'timeout'
   | 'unknown-outcome'
+  /** What it needs cannot be merged. */
+  | 'conflict'
+
+/** What a turn after the first is prompted with. */
+export interface TurnPrompt {
+  readonly turn: number
+  readonly text: string
+  readonly answer?: string
+}
 
 /** Where agent runs happen. `read` decides, hints only wake it. Every method honours its signal. */
 export interface Backend {
@@ -116,10 +143,16 @@ export interface Backend {
   read(ref: AgentRunRef, signal: AbortSignal): Promise<AgentRunState>
   /** Calls `onHint` whenever it is time to read; resolves only when aborted. */
   follow(ref: AgentRunRef, onHint: () => void, signal: AbortSignal): Promise<void>
-  /** A new turn on an idle run. `text` ends with its mark. */
-  prompt(ref: AgentRunRef, message: { turn: number; text: string }, signal: AbortSignal): Promise<void>
-  /** Tells an agent at work something in the turn under way; absent where capabilities.steer is false. */
-  steer?(ref: AgentRunRef, message: { turn: number; text: string }, signal: AbortSignal): Promise<void>
+  /**
+   * A new turn on an idle run. `text` ends with its mark. `answer`: what a person answered, bare; a run that waits for a permission
+   * reads it as yes or no and goes on in the turn under way, which is this one from then on.
+   */
+  prompt(ref: AgentRunRef, message: TurnPrompt, signal: AbortSignal): Promise<void>
+  /**
+   * Tells an agent at work something in the turn under way; absent where capabilities.steer is false. `no-turn`: it certainly was not
+   * told, since no turn is under way any more.
+   */
+  steer?(ref: AgentRunRef, message: TurnPrompt, signal: AbortSignal): Promise<'injected' | 'no-turn'>
   /** Whether the mark of `turn` has reached the run, and whether a final answer follows it. */
   findTurn(
     ref: AgentRunRef,
@@ -132,6 +165,15 @@ export interface Backend {
   howToStop?(ref: AgentRunRef): string | undefined
   /** The newest `limit` entries, oldest first. */
   logs?(ref: AgentRunRef, limit: number, signal: AbortSignal): Promise<readonly LogEntry[]>
+  /** Runs a check where the agent worked, on what it left at the end of `turn`. Safe to call again. */
+  check?(ref: AgentRunRef, order: { turn: number; check: CheckSpec }, signal: AbortSignal): Promise<CheckResult>
+  /** What the attempt did until the end of `turn`, committed. Safe to call again: a turn's work is collected once. */
+  collect?(ref: AgentRunRef, turn: number, signal: AbortSignal): Promise<CollectedWork>
+  /**
+   * Nobody needs the attempt's agent any more: its processes end, its work is kept under its branch, its worktree goes. Safe to call
+   * again and for attempts that were never created; `close` waits for it.
+   */
+  release?(key: AttemptKey): void
   /** Somebody outside says that it may be time to read the run of this id. Never throws, whoever that is. */
   wake?(id: string): void
   /** Releases sockets and timers; agent runs go on. */
@@ -145,6 +187,7 @@ export interface Failure {
     | BackendErrorKind
     | 'reported'
     | 'invalid-report'
+    | 'check-failed'
     | 'agent-failed'
     | 'cancelled-outside'
     | 'deadline'

@@ -3,7 +3,8 @@ import type { Json } from './json.ts'
 
 /** What a person may say to a task. The same on every way in. */
 export type TaskCommand =
-  | { readonly type: 'retry'; readonly prompt?: string }
+  /** `resolve`: what cannot be merged of the work that it needs goes to its agent, with its conflicts. */
+  | { readonly type: 'retry'; readonly prompt?: string; readonly resolve?: boolean }
   | { readonly type: 'complete'; readonly result: Json }
   | { readonly type: 'skip' }
   | { readonly type: 'fail'; readonly reason?: string }

@@ -1,5 +1,6 @@
 import type { Usage } from './budget.ts'
 import type { Json } from './json.ts'
+import type { CollectedWork } from './local-work.ts'
 import type { PullRequest } from './report.ts'
 
 /** How an agent run ended that nobody waited for any more, as its record tells it. Nothing takes it by itself (I8). */
@@ -26,4 +27,5 @@ export interface LateOutcome {
   readonly file?: string
   readonly output?: Json
   readonly metrics?: Json
+  readonly collected?: CollectedWork
 }

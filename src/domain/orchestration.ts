@@ -2,6 +2,7 @@ import type { LogEntry } from './backend.ts'
 import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from './command.ts'
 import type { Inspection } from './inspection.ts'
 import type { JsonObject } from './json.ts'
+import type { AttemptWork } from './local-work.ts'
 import type { FolderHealth, Measure, RunCensus } from './measure.ts'
 import type { RunRecord } from './record.ts'
 import type { RunSummary, RunView, TaskResult } from './views.ts'
@@ -9,7 +10,7 @@ import type { RateLimit, Workflow } from './workflow.ts'
 
 /** How a run is carried out; stored in the run, replaced by the flags of `resume`. */
 export interface RunSettings {
-  /** Overrides every task's backend: `codegen` or `simulated`. */
+  /** Overrides every task's backend: `codegen`, `simulated`, `command:NAME` or `acp:NAME`. */
   readonly backend?: string
   /** `codegen.create` -> limit, tightening or (from a person's flag) replacing the account's. */
   readonly limits?: Readonly<Record<string, RateLimit>>
@@ -17,6 +18,8 @@ export interface RunSettings {
   /** Divides durations of the embedded stand-in and the simulated backend. */
   readonly speed?: number
   readonly seed?: number
+  /** Where the repository of local agents is, absolute: the folder that the run was started in. */
+  readonly directory?: string
   /** Approves what waits for approval. */
   readonly yes?: boolean
 }
@@ -101,4 +104,6 @@ export interface DataFolderReader {
   view(run: string): Promise<RunView>
   records(run: string, after: number, limit?: number): Promise<readonly RunRecord[]>
   result(run: string, task: string): Promise<TaskResult>
+  /** What its attempts did at local agents, in the order in which they began; empty where it used none. Throws NotFoundError. */
+  workOf(run: string): Promise<readonly AttemptWork[]>
 }

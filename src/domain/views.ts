@@ -2,6 +2,7 @@ import type { Failure } from './backend.ts'
 import type { BudgetView } from './budget.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { WaitingFor } from './limiter.ts'
+import type { CollectedWork } from './local-work.ts'
 import type { PullRequest } from './report.ts'
 
 /** Why something failed, as people see it. */
@@ -50,6 +51,24 @@ export interface SteerView {
   readonly state: 'queued' | 'sent' | 'delivered' | 'maybe' | 'refused'
 }
 
+/** A check of a task's work: commands that troupe itself ran where its agent worked. */
+export interface CheckView {
+  readonly attempt: number
+  /** Which of the attempt's checks it was, from 1, and how many there are at most. */
+  readonly round: number
+  readonly of: number
+  /** When it had ended, ISO. */
+  readonly at: string
+  /** The command that failed, else the last. */
+  readonly command: string
+  readonly passed: boolean
+  readonly exitCode?: number
+  /** Why it counts as failed, where no exit code says it. */
+  readonly trouble?: string
+  /** How long all commands took, ms. */
+  readonly ms: number
+}
+
 /** What ends the state of an unfinished task. */
 export type Awaited =
   /** Other tasks settle: `needs` names them. */
@@ -73,6 +92,8 @@ export interface TaskView {
   /** True for a `forEach` task itself: its items have agents, it has none. */
   readonly forEach?: boolean
   readonly role?: string
+  /** The agent of this machine that carries it out, such as `acp:claude`; absent where another service does. */
+  readonly agent?: string
   /** Public state; `waiting` while its needs are not settled and no agent exists. */
   readonly state: string
   /** Since when it is in this state, ISO. */
@@ -107,6 +128,10 @@ export interface TaskView {
   readonly late?: readonly LateView[]
   /** The attempt whose late result a person adopted. */
   readonly adopted?: number
+  /** Checks of the present attempt's work, in their order. */
+  readonly checks?: readonly CheckView[]
+  /** What git knows of the work that completed it, where that was done in a worktree of the machine that carries the run. */
+  readonly collected?: CollectedWork
   /** How many agent runs were made for it, and how long they ran up to the last record, ms; absent before the first. */
   readonly agentRuns?: number
   readonly ranMs?: number

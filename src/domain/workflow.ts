@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from './json.ts'
+import type { CheckSpec, CommandLine, PermissionSpec } from './local-work.ts'
 import type { PlanningSpec } from './planning.ts'
 
 export type InputType = 'string' | 'number' | 'integer' | 'boolean' | 'object' | 'array'
@@ -60,6 +61,14 @@ export interface TaskSpec {
   /** US dollars. */
   readonly estimateCost?: number
   readonly simulate?: JsonObject
+  /** At local agents: what must pass before it completes. */
+  readonly check?: CheckSpec
+  /** At local agents: run in its new worktree before its agent starts. */
+  readonly setup?: readonly CommandLine[]
+  /** At local agents: what its agent may do that it asks for; absent: nothing outside its worktree. */
+  readonly permissions?: PermissionSpec
+  /** At local agents: work of what it needs that cannot be merged goes to its agent instead of a person. */
+  readonly onConflict?: 'agent'
   /** A person says that it may start. */
   readonly approval?: boolean
   /** The manager added it: its prompt is plain text, and what its needs returned follows as data. */

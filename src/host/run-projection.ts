@@ -3,6 +3,7 @@ import type { Usage } from '../domain/budget.ts'
 import { MANAGER, SUPERVISOR } from '../domain/ids.ts'
 import type { Json, JsonObject } from '../domain/json.ts'
 import type { LateEnd, LateOutcome } from '../domain/late-end.ts'
+import type { CollectedWork } from '../domain/local-work.ts'
 import type { Decision } from '../domain/planning.ts'
 import type { HostPart, JournalRecord } from '../domain/record.ts'
 import type { PullRequest } from '../domain/report.ts'
@@ -35,6 +36,8 @@ export interface SettledTask {
   readonly file?: string
   readonly output?: Json
   readonly pullRequests?: readonly PullRequest[]
+  /** What git knows of its work, where it worked in a worktree of this machine. */
+  readonly collected?: CollectedWork
   readonly reason?: string
   /** How long the agent run took that completed it, from the intent of its create, ms. */
   readonly ms?: number
@@ -239,6 +242,7 @@ export class RunProjection {
       ...(outcome?.pullRequests === undefined || outcome.pullRequests.length === 0
         ? {}
         : { pullRequests: outcome.pullRequests }),
+      ...(outcome?.collected === undefined ? {} : { collected: outcome.collected }),
       ...(typeof reason === 'string' ? { reason } : {}),
       // What a person completed took nobody's time.
       ...(begun === undefined || record.to !== 'completed' || record.event === 'task.complete'

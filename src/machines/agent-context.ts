@@ -2,7 +2,7 @@ import type { AgentRunRef, Failure } from '../domain/backend.ts'
 import type { Json } from '../domain/json.ts'
 import type { OnFailure } from '../domain/workflow.ts'
 import { type Steer, steersAnew } from './agent-steers.ts'
-import type { AttemptInput } from './effects.ts'
+import type { AttemptInput, FailedCheck } from './effects.ts'
 import { explainFailure } from './explain-failure.ts'
 
 /** What the machine must know of a task's spec. */
@@ -20,6 +20,8 @@ export interface AgentPolicy {
   readonly canPrompt?: boolean
   /** It takes what a person says while an agent is at work. */
   readonly canSteer?: boolean
+  /** Its work is checked before its report is read; failing output goes back to the agent so often. */
+  readonly check?: number
   /** A person must say that the task may start; `given`: the run was started with `--yes`. */
   readonly approval?: 'ask' | 'given'
   readonly seed: number
@@ -79,11 +81,17 @@ export interface AgentContext {
   readonly answer?: string | undefined
   /** The attempt's report was asked for once more. */
   readonly repaired?: true | undefined
+  /** How often the output of a failing check went back to the attempt's agent. */
+  readonly mends?: number | undefined
+  /** The failing check that its agent is being told of. */
+  readonly failing?: FailedCheck | undefined
+  /** A person said that what cannot be merged goes to the agent; it holds for the attempts that follow. */
+  readonly resolve?: true | undefined
 }
 
 export type AgentCommandEvent =
   | { type: 'task.cancel' }
-  | { type: 'task.retry'; prompt?: string }
+  | { type: 'task.retry'; prompt?: string; resolve?: boolean }
   | { type: 'task.complete'; result: Json }
   | { type: 'task.skip' }
   | { type: 'task.fail'; reason?: string }
@@ -133,6 +141,8 @@ const newAttempt = (context: AgentContext) => ({
   doubt: undefined,
   ...quietTurn,
   repaired: undefined,
+  mends: undefined,
+  failing: undefined,
   ...(context.steers === undefined ? {} : { steers: steersAnew(context) }),
 })
 

@@ -11,12 +11,14 @@
  *   running.needsInput -> running.answering -> running        a person answers (turn + 1)
  *   running | reporting -> running.steering -> running        what a person said, once the agent is idle (turn + 1)
  *   reporting -> reporting.repairing -> running               a report that does not fit is asked for once more (turn + 1)
+ *   reporting.checking -> reporting | reporting.mending -> running   its work is checked; what fails goes back to it (turn + 1)
+ *   recovering -> escalated.conflict                          what it needs cannot be merged; -> pending by a person
  *
  * I1: the one place that raises `attempt` is leaving for another attempt. I3: `intentAt` is set on the way into creating, so the
  * intent is in the record before the call. I7: only the watch's output or a command ends an attempt. I11: escalated takes commands.
  */
 import { assign } from 'xstate'
-import type { Failure } from '../domain/backend.ts'
+import { checking, mending } from './agent-checks.ts'
 import {
   ADOPTED_DEADLINE_MS,
   admission,
@@ -46,15 +48,11 @@ import {
   takeBackSteers,
   waitLonger,
 } from './agent-parts.ts'
+import { recovering } from './agent-recovery.ts'
 import { moveSteers, sentTexts } from './agent-steers.ts'
 import { answering, answers, heard, heardAtWork, heardWhenIdle, repairing, repairs, steering } from './agent-turns.ts'
 import { goesOn, pauses, watch } from './agent-watch.ts'
-import { endReason, failureOf } from './effects.ts'
-
-const keepReason = machine.assign(({ context, event }) => {
-  const failure = 'output' in event ? (event.output as Failure) : failureOf(undefined)
-  return { failure, reason: endReason(failure, context.tries, context.policy.attempts) }
-})
+import { failureOf } from './effects.ts'
 
 export const agentMachine = machine.createMachine({
   id: 'agent',
@@ -155,6 +153,7 @@ export const agentMachine = machine.createMachine({
                   ...(context.failure === undefined ? {} : { failure: context.failure }),
                   ...(context.prompt === undefined ? {} : { prompt: context.prompt }),
                   ...(sentTexts(context).length === 0 ? {} : { additions: sentTexts(context) }),
+                  ...(context.resolve === undefined ? {} : { resolve: context.resolve }),
                 }),
                 onDone: {
                   target: '#agent.live.running',
@@ -296,6 +295,8 @@ export const agentMachine = machine.createMachine({
           initial: 'reading',
           on: { ...decide, ...heard },
           states: {
+            checking,
+            mending,
             reading: {
               invoke: {
                 id: 'report',
@@ -314,34 +315,7 @@ export const agentMachine = machine.createMachine({
             repairing,
           },
         },
-        recovering: {
-          entry: release,
-          invoke: {
-            id: 'diagnose',
-            src: 'diagnoseFailure',
-            input: ({ context }) => ({
-              ...attemptOf(context),
-              failure: context.failure ?? failureOf(undefined),
-              ...(context.ref === undefined ? {} : { ref: context.ref }),
-            }),
-            onDone: [
-              {
-                guard: { type: 'mayRetry', params: ({ event }) => event.output },
-                target: 'retrying',
-                actions: assign(({ context, event }) => ({ failure: event.output, ...setBack(context, event.output) })),
-              },
-              { guard: 'escalates', target: 'escalated', actions: keepReason },
-              { guard: 'skips', target: '#agent.skipped', actions: keepReason },
-              { target: '#agent.failed', actions: keepReason },
-            ],
-            onError: {
-              target: 'escalated',
-              actions: assign(({ context, event }) => ({
-                reason: `${context.failure?.message ?? 'Failed'}; its logs could not be read: ${failureOf(event.error).message}`,
-              })),
-            },
-          },
-        },
+        recovering,
         retrying: {
           after: {
             retryDelay: [
@@ -362,6 +336,8 @@ export const agentMachine = machine.createMachine({
           ],
           states: {
             waiting: { entry: release, on: decide },
+            // A person merges by hand and has it tried again, or leaves the conflicts to its agent.
+            conflict: { entry: release, on: decide },
             // Nobody has chosen yet, so it is still watched: an end by evidence is taken as if in time.
             overdue: {
               invoke: watch('end', []),

@@ -19,6 +19,8 @@ import {
   type AcquireInput,
   type AcquireOutput,
   type AttemptInput,
+  type CheckInput,
+  type CheckOutput,
   type CreateInput,
   type DiagnoseInput,
   failureOf,
@@ -46,6 +48,7 @@ export const machine = setup({
     createAgentRun: provided<AgentRunRef, CreateInput>('createAgentRun'),
     reconcileAgentRun: provided<ReconcileOutput, ReconcileInput>('reconcileAgentRun'),
     watchAgentRun: provided<WatchOutput, WatchInput>('watchAgentRun'),
+    checkWork: provided<CheckOutput, CheckInput>('checkWork'),
     readReport: provided<ReportOutput, ReportInput>('readReport'),
     promptAgentRun: provided<PromptOutput, PromptInput>('promptAgentRun'),
     diagnoseFailure: provided<Failure, DiagnoseInput>('diagnoseFailure'),
@@ -81,8 +84,20 @@ export const machine = setup({
     mayHaveArrived: (_, output: PromptOutput) => output.certain === false,
     mayRepair: ({ context }, failure: Failure) =>
       failure.kind === 'invalid-report' && context.policy.canPrompt === true && context.repaired !== true,
+    isToBeChecked: ({ context }, params: { kind: string }) =>
+      params.kind === 'complete' && context.policy.check !== undefined,
+    mayMend: ({ context }, output: CheckOutput) =>
+      output.kind === 'failed' && context.policy.canPrompt === true && mendsOf(context) < (context.policy.check ?? 0),
+    /** What was to be said in the turn under way was not: that had ended. */
+    cameTooLate: ({ context }, output: PromptOutput) => context.inTurn === true && output.noTurn === true,
+    mayBeTurn: ({ context }, output: PromptOutput) =>
+      context.inTurn === true && output.noTurn === true && context.policy.canPrompt === true,
     isUncertain: (_, failure: Failure) => !failure.certain,
     mayRetry: ({ context }, failure: Failure) => failure.retryable && context.tries < context.policy.attempts,
+    /** The account broke the attempt off: another one is made for it once a person lets the run go on. */
+    wasBrokenOff: ({ context }, failure: Failure) => context.ref !== undefined && BLOCKED.has(failure.kind),
+    isConflict: ({ context }, failure: Failure) =>
+      failure.kind === 'conflict' && context.policy.onFailure === 'escalate',
     escalates: ({ context }) => context.policy.onFailure === 'escalate',
     skips: ({ context }) => context.policy.onFailure === 'skip',
     canCancel: ({ context }) => context.policy.canCancel,
@@ -101,6 +116,9 @@ export const machine = setup({
     deadline: ({ context }) => context.deadlineMs,
   },
 })
+
+/** How often failing checks went back to the attempt's agent. */
+export const mendsOf = ({ mends = 0 }: AgentContext): number => mends
 
 function isPutBack(failure: Failure): boolean {
   return failure.certain && PUT_BACK.has(failure.kind)
@@ -189,6 +207,7 @@ function decisions<First extends object>(first: First) {
     machine.assign(({ context, event }) => ({
       ...freshAttempt(context),
       ...(event.type === 'task.retry' && event.prompt !== undefined ? { prompt: event.prompt } : {}),
+      ...(event.type === 'task.retry' && event.resolve === true ? { resolve: true as const } : {}),
     })),
   ] as const
   return {

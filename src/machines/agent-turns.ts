@@ -86,7 +86,7 @@ export const answers = {
   })),
 } as const
 
-function prompts(messageOf: (context: AgentContext) => TurnMessage) {
+export function prompts(messageOf: (context: AgentContext) => TurnMessage) {
   return {
     id: 'prompt',
     src: 'promptAgentRun',
@@ -99,11 +99,11 @@ function prompts(messageOf: (context: AgentContext) => TurnMessage) {
   } as const
 }
 
-const mayHaveArrived = {
+export const mayHaveArrived = {
   type: 'mayHaveArrived',
   params: ({ event }: { event: { output: PromptOutput } }) => event.output,
 } as const
-const isUncertain = { type: 'isUncertain', params: failed } as const
+export const isUncertain = { type: 'isUncertain', params: failed } as const
 const watched = { target: '#agent.live.running', reenter: true } as const
 
 const saidPerhaps = {
@@ -120,6 +120,24 @@ const saidPerhaps = {
   ],
 } as const
 
+/** What a person said certainly did not reach the agent. */
+function saidInVain<Event>(whyOf: (event: Event) => string) {
+  return [
+    {
+      type: 'raiseAlert',
+      params: ({ context, event }: { context: AgentContext; event: Event }) => ({
+        code: 'steer-refused',
+        message: `${context.task}: what a person said could not be sent: ${whyOf(event)}`,
+      }),
+    },
+    machine.assign(({ context }) => ({
+      steers: moveSteers(context, 'sent', 'refused'),
+      inTurn: undefined,
+      ...(context.inTurn ? {} : { turn: context.turn - 1, doubtfulTurn: undefined }),
+    })),
+  ] as const
+}
+
 /** What a person said is on its way. */
 export const steering = {
   invoke: {
@@ -130,6 +148,20 @@ export const steering = {
     })),
     onDone: [
       { guard: mayHaveArrived, ...saidPerhaps },
+      // It is told as a turn of its own: the watch sees that its agent is idle.
+      {
+        guard: { type: 'mayBeTurn', params: ({ event }: { event: { output: PromptOutput } }) => event.output },
+        ...watched,
+        actions: machine.assign(({ context }) => ({
+          steers: moveSteers(context, 'sent', 'queued'),
+          inTurn: undefined,
+        })),
+      },
+      {
+        guard: { type: 'cameTooLate', params: ({ event }: { event: { output: PromptOutput } }) => event.output },
+        ...watched,
+        actions: saidInVain(() => 'its agent had ended its turn and takes no further one'),
+      },
       {
         ...watched,
         actions: machine.assign(({ context }) => ({
@@ -141,23 +173,7 @@ export const steering = {
     ],
     onError: [
       { guard: isUncertain, ...saidPerhaps },
-      {
-        ...watched,
-        actions: [
-          {
-            type: 'raiseAlert',
-            params: ({ context, event }: { context: AgentContext; event: { error: unknown } }) => ({
-              code: 'steer-refused',
-              message: `${context.task}: what a person said could not be sent: ${failureOf(event.error).message}`,
-            }),
-          },
-          machine.assign(({ context }) => ({
-            steers: moveSteers(context, 'sent', 'refused'),
-            inTurn: undefined,
-            ...(context.inTurn ? {} : { turn: context.turn - 1, doubtfulTurn: undefined }),
-          })),
-        ],
-      },
+      { ...watched, actions: saidInVain((event: { error: unknown }) => failureOf(event.error).message) },
     ],
   },
   on: { 'task.wait': {} },

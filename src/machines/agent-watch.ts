@@ -29,6 +29,18 @@ export const goesOn = {
   actions: machine.assign({ asks: undefined, reason: undefined }),
 } as const
 
+const kindOf = ({ event }: { event: { output: WatchOutput } }) => ({ kind: event.output.kind })
+
+interface Ended {
+  readonly context: AgentContext
+  readonly event: { readonly output: WatchOutput }
+}
+const ended = ({ event }: { event: { output: WatchOutput } }) => endFailure(event.output)
+const blockedBy = ({ context, event }: Ended) => ({ ...attemptOf(context), failure: endFailure(event.output) })
+const keepEnd = machine.assign(({ event }) => ({
+  failure: 'output' in event ? endFailure(event.output as WatchOutput) : failureOf(undefined),
+}))
+
 /** Watches the agent run until it ends or is no longer what it was seen to be. */
 export function watch<Other extends typeof pauses | typeof goesOn>(
   expect: WatchInput['expect'],
@@ -64,18 +76,24 @@ export function watch<Other extends typeof pauses | typeof goesOn>(
       idleAs('complete'),
       ...(expect === 'active' ? [idleAs('paused')] : []),
       {
+        guard: { type: 'isToBeChecked', params: kindOf },
+        target: '#agent.live.reporting.checking',
+        actions: machine.assign({ reason: undefined }),
+      },
+      {
         guard: kindIs('complete'),
         target: '#agent.live.reporting',
         // It ended by evidence, so that it was late no longer matters.
         actions: machine.assign({ reason: undefined }),
       },
       ...other.map(({ as, target, actions }) => ({ guard: kindIs(as), target, actions })),
+      // Credentials or a plan that broke it off would break off the next one, too.
       {
+        guard: { type: 'isBlocked', params: ended },
         target: '#agent.live.recovering',
-        actions: machine.assign(({ event }) => ({
-          failure: 'output' in event ? endFailure(event.output as WatchOutput) : failureOf(undefined),
-        })),
+        actions: [keepEnd, { type: 'blockAccount', params: (scope: Ended) => blockedBy(scope) }],
       },
+      { target: '#agent.live.recovering', actions: keepEnd },
     ],
     // A watch that broke says nothing of the agent run: it may go on.
     onError: { target: '#agent.live.recovering', actions: [keepFailure, giveUp] },

@@ -19,9 +19,12 @@ const LEGAL: Readonly<Record<string, readonly string[]>> = {
   'running.stopping': RUNNING,
   reporting: [...DECIDE, ...HEARD],
   'reporting.repairing': [...DECIDE, ...HEARD],
+  'reporting.checking': [...DECIDE, ...HEARD],
+  'reporting.mending': [...DECIDE, ...HEARD],
   recovering: ['cancel'],
   retrying: [...DECIDE, ...HEARD],
   escalated: [...DECIDE, 'cancel'],
+  'escalated.conflict': [...DECIDE, 'cancel'],
   'escalated.overdue': [...DECIDE, 'wait', 'adopt', 'cancel'],
   'escalated.doubtful': [...DECIDE, 'wait', 'adopt', 'cancel'],
 }

@@ -1,7 +1,8 @@
 import { fromPromise } from 'xstate'
-import type { AgentRunRef, Failure } from '../domain/backend.ts'
+import type { AgentRunRef, EndFailure, Failure } from '../domain/backend.ts'
 import type { Usage } from '../domain/budget.ts'
 import type { Json } from '../domain/json.ts'
+import type { CheckResult, CollectedWork } from '../domain/local-work.ts'
 import type { Decision, RefusedDecision } from '../domain/planning.ts'
 import type { PullRequest } from '../domain/report.ts'
 import type { ReportedWork } from '../domain/reported-work.ts'
@@ -31,6 +32,8 @@ export interface CreateInput extends AttemptInput {
   readonly prompt?: string
   /** What people said to the task before it had an agent. */
   readonly additions?: readonly string[]
+  /** Work that cannot be merged is left to the agent, with its conflicts: a person said so. */
+  readonly resolve?: true
 }
 export interface ReconcileInput extends AttemptInput {
   readonly intentAt: number
@@ -58,6 +61,8 @@ export interface WatchOutput {
   readonly branch?: string
   /** What the agent run has used so far. */
   readonly usage?: Usage
+  /** Of one that failed: why, where its backend itself can tell. */
+  readonly failure?: EndFailure
 }
 export interface ReportInput extends AttemptInput {
   readonly ref: AgentRunRef
@@ -75,7 +80,20 @@ export interface ReportOutput {
   readonly work?: ReportedWork
   readonly pullRequests: readonly PullRequest[]
   readonly url?: string
+  /** What git knows of its work, where it worked in a worktree of this machine. */
+  readonly collected?: CollectedWork
 }
+export interface CheckInput extends ReportInput {
+  /** Which check of the attempt this is, from 1, and how many there are at most. */
+  readonly round: number
+  readonly of: number
+}
+/** `unread`: its report says that it failed, or does not fit; whoever reads it says so, and nothing was run. */
+export type CheckOutput =
+  | { readonly kind: 'unread' }
+  | ({ readonly kind: 'passed' | 'failed'; readonly round: number; readonly of: number } & Omit<CheckResult, 'passed'>)
+/** What a check that failed told, as its agent is told it. */
+export type FailedCheck = Pick<CheckResult, 'command' | 'exitCode' | 'trouble' | 'output'>
 export interface DecisionInput extends ReportInput {
   /** No decision may follow: it must end the plan. */
   readonly lastRound: boolean
@@ -115,9 +133,11 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** How the end of an agent run that did not complete reads as a failure, explained. */
-export function endFailure({ kind, rawStatus, branch }: WatchOutput): Failure {
+export function endFailure({ kind, rawStatus, branch, failure: known }: WatchOutput): Failure {
   const agentStatus = normaliseStatus(rawStatus)
   const own = branch === undefined ? {} : { branch }
+  // A backend that can tell why says more than its word for the end.
+  if (kind === 'failed' && known !== undefined) return explainFailure({ ...known, certain: true, ...own })
   const failure = { retryable: true, certain: true, ...own } as const
   if (kind === 'gone') {
     return explainFailure({ kind: 'not-found', message: 'The backend no longer knows the agent run', ...failure })
@@ -169,6 +189,8 @@ export type TurnMessage =
   | { readonly kind: 'refusal'; readonly problems: readonly string[] }
   /** The report does not fit: it is asked for once more. */
   | { readonly kind: 'repair'; readonly problems: readonly string[] }
+  /** The check of its work failed: it is to put that right. */
+  | ({ readonly kind: 'check' } & FailedCheck)
   /** A person answers what was asked. */
   | { readonly kind: 'answer'; readonly text: string }
   /** A person says something that nobody asked for. Never sent twice. `inTurn`: to an agent at work, in the turn under way. */
@@ -181,4 +203,6 @@ export interface PromptInput extends AttemptInput {
 export interface PromptOutput {
   /** False: it may have arrived, and is not sent again. */
   readonly certain: boolean
+  /** It was for the turn under way, and that had ended: nothing was said. */
+  readonly noTurn?: true
 }

@@ -82,6 +82,18 @@ export const FAILURE_TABLE: readonly FailureRow[] = [
       'The work may well be done: check it, finish what is missing, and end with exactly the report that is asked for.',
   },
   {
+    kind: ['check-failed'],
+    retryable: true,
+    why: 'The agent reported that it was done, but the check that troupe runs in its worktree fails.',
+    advice: 'Run the commands of the check yourself before you report, and put right what they say.',
+  },
+  {
+    kind: ['conflict'],
+    retryable: false,
+    why: 'What it needs cannot be merged.',
+    advice: 'Where files in your worktree hold conflict markers, resolve them first and keep what each side meant.',
+  },
+  {
     kind: ['agent-failed'],
     retryable: true,
     why: 'The agent run ended without having completed.',

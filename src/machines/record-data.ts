@@ -1,11 +1,14 @@
 import type { AgentRunRef, Failure } from '../domain/backend.ts'
 import type { Usage } from '../domain/budget.ts'
+import { commandText } from '../domain/command-text.ts'
 import type { Json, JsonObject } from '../domain/json.ts'
+import type { CollectedWork } from '../domain/local-work.ts'
 import type { HostPart } from '../domain/record.ts'
 import type { PullRequest } from '../domain/report.ts'
 import type { ReportedWork } from '../domain/reported-work.ts'
+import type { CheckView } from '../domain/views.ts'
 import type { Steer } from './agent-steers.ts'
-import { failureOf, type ReportOutput, type SettleOutput } from './effects.ts'
+import { type CheckOutput, failureOf, type ReportOutput, type SettleOutput } from './effects.ts'
 import { mainState } from './public-state.ts'
 
 /** What a transition's record tells the outside, beside its states. All of it is JSON. */
@@ -20,6 +23,8 @@ export interface TransitionData {
   /** When it goes on by itself, ISO. */
   readonly until?: string
   readonly outcome?: OutcomeData
+  /** A check of its work that has ended. */
+  readonly check?: Omit<CheckView, 'attempt' | 'at'>
   /** What the budget has set aside for the agent run, and what that has used so far. */
   readonly reserved?: Usage
   readonly usage?: Usage
@@ -40,6 +45,8 @@ export interface OutcomeData {
   /** What the report claims, where it is not in `output`. */
   readonly work?: ReportedWork
   readonly pullRequests: readonly PullRequest[]
+  /** What git knows of its work, where it worked in a worktree of this machine. */
+  readonly collected?: CollectedWork
   /** The attempt whose late result a person adopted. */
   readonly adopted?: number
 }
@@ -85,6 +92,7 @@ export function describeTransition(
     ...(mainState(to) === 'pending' && event.type === 'xstate.error.actor.create' ? putBackData(event.error) : {}),
     ...(context.failure === undefined || !FAILING.has(to) ? {} : { failure: shortFailure(context.failure, to) }),
     ...(event.type === 'xstate.done.actor.report' ? { outcome: outcomeOf(event.output as ReportOutput) } : {}),
+    ...(event.type === 'xstate.done.actor.check' ? checkData(event.output as CheckOutput) : {}),
     ...(event.type === 'task.complete' ? { outcome: event.outcome ?? commandedOutcome(event.result ?? null) } : {}),
     ...(to === 'retrying' ? untilData(timers) : {}),
     ...(event.type.startsWith(DONE) ? usageData(event.output) : {}),
@@ -104,6 +112,7 @@ const FAILING = new Set([
   'recovering',
   'retrying',
   'escalated',
+  'escalated.conflict',
   'escalated.overdue',
   'escalated.doubtful',
   'failed',
@@ -120,6 +129,14 @@ function putBackData(error: unknown): TransitionData {
 function usageData(output: unknown): TransitionData {
   const { reserved, usage } = (output ?? {}) as { readonly reserved?: Usage; readonly usage?: Usage }
   return { ...(reserved === undefined ? {} : { reserved }), ...(usage === undefined ? {} : { usage }) }
+}
+
+/** A check that was not run is none. */
+function checkData(output: CheckOutput): TransitionData {
+  if (output.kind === 'unread') return {}
+  const { kind, round, of, command, exitCode, trouble, ms } = output
+  const end = { ...(exitCode === null ? {} : { exitCode }), ...(trouble === undefined ? {} : { trouble }) }
+  return { check: { round, of, command: commandText(command), passed: kind === 'passed', ...end, ms } }
 }
 
 const refData = (context: Described) => (context.ref === undefined ? {} : { ref: context.ref })

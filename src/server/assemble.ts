@@ -158,6 +158,7 @@ function createFetch(parts: Parts, options: AssemblyOptions & Required<Pick<Serv
       events: (request, access) => stream.events(request, access),
       onError: failed,
       ...(options.workflows === undefined ? {} : { workflows: options.workflows }),
+      allowLocal: options.local === true,
     }),
     health: healthRoutes({
       orchestrator,

@@ -19,6 +19,11 @@ export interface ServeOptions {
   readonly allowedOrigins?: readonly string[]
   /** Folder of the workflow files that may be started by name. @default none may */
   readonly workflows?: string
+  /**
+   * Workflows that are sent may use the agents of this machine, with the rights of this process, and have commands run here. Files of
+   * `workflows` always may. @default false
+   */
+  readonly local?: boolean
   /** Serves the Stately Inspector at `/inspect`; while somebody looks, transitions cost much more. @default false */
   readonly inspect?: boolean
   /** Takes signed webhooks of Codegen at `/v1/webhooks/codegen`, as hints. @default none are taken */

@@ -1,6 +1,8 @@
 import type { Failure } from '../domain/backend.ts'
+import { commandText } from '../domain/command-text.ts'
 import { type AttemptKey, formatMark } from '../domain/ids.ts'
 import type { JsonObject } from '../domain/json.ts'
+import type { CheckSpec } from '../domain/local-work.ts'
 
 /** The parts of a task's prompt. */
 export interface PromptParts {
@@ -10,6 +12,8 @@ export interface PromptParts {
   readonly roleLine: string
   /** The rendered prompt. */
   readonly text: string
+  /** It works in a worktree of this machine: what is checked there, and whether it resolves what could not be merged. */
+  readonly worktree?: WorktreeParts
   /** JSON Schema that `result` of the report must fit. */
   readonly output?: JsonObject
   /** Why the attempt before failed. */
@@ -18,9 +22,17 @@ export interface PromptParts {
   readonly simulate?: JsonObject
 }
 
-/** Role line, task's prompt, failure context, what is asked of the report, mark: in this order, the mark last. */
+/** What an agent is told of its worktree. */
+export interface WorktreeParts {
+  readonly check?: CheckSpec
+  /** Files may hold conflict markers: those of work that could not be merged. */
+  readonly conflicts?: 'resolve'
+}
+
+/** Role line, task's prompt, where it works, failure context, what is asked of the report, mark: in this order, the mark last. */
 export function buildPrompt(parts: PromptParts): string {
   const sections = [`${parts.roleLine}${parts.text}`]
+  if (parts.worktree !== undefined) sections.push(worktreeSection(parts.worktree))
   if (parts.failure !== undefined) sections.push(failureSection(parts.failure, parts.key.attempt))
   sections.push(reportSection(parts))
   if (parts.simulate !== undefined) sections.push(`[simulate:${JSON.stringify(parts.simulate)}]`)
@@ -41,6 +53,26 @@ function reportSection({ key, turn, output }: PromptParts): string {
     '```',
     ...(output === undefined ? [] : ['"result" must fit this JSON Schema:', '```json', JSON.stringify(output), '```']),
   ].join('\n')
+}
+
+function worktreeSection({ check, conflicts }: WorktreeParts): string {
+  const lines = [
+    'You work in a git worktree of your own: your current folder. Change nothing outside it.',
+    'Do not commit, stash, switch branches or change the configuration of git: what you leave in the files is committed by troupe when you have reported, and the tasks that need yours start from that.',
+  ]
+  if (conflicts === 'resolve') {
+    lines.push(
+      'The work that yours starts from may not have merged by itself. First look for files with conflict markers (<<<<<<<, =======, >>>>>>>) and resolve them: keep what each side meant, and leave no marker.',
+    )
+  }
+  if (check !== undefined && check.commands.length > 0) {
+    const commands = check.commands.map((command) => `- ${defuseMarks(commandText(command))}`)
+    lines.push(
+      'When you have reported, troupe itself runs these commands there, one after the other, and takes your work only when each of them ends with exit code 0. Run them yourself before you report:',
+      ...commands,
+    )
+  }
+  return lines.join('\n')
 }
 
 function failureSection(failure: Failure, attempt: number): string {

@@ -1,10 +1,8 @@
 import type { Workflow } from '../domain/workflow.ts'
+import { DEFAULT_BACKEND, reportsUse } from './backend-names.ts'
 import type { ProblemList } from './problems.ts'
 import type { WorkflowDraft } from './shape.ts'
 
-/** Backends that report what an agent run costs. A budget of it means nothing elsewhere. */
-const REPORTING: ReadonlySet<string> = new Set(['simulated'])
-const DEFAULT_BACKEND = 'codegen'
 const KEYS = ['cost', 'tokens'] as const
 /** How many of those that use a backend are named. */
 const NAMED = 5
@@ -18,28 +16,32 @@ export function checkUsageBudget(draft: WorkflowDraft, problems: ProblemList): v
   if (hasManager && !draft.brokenManager.has('backend')) used.push(['manager', manager.backend ?? defaults.backend])
   // A manager that plans gives its tasks what tasks have unless they say otherwise.
   if (hasManager && manager.plan === true) used.push(['the tasks it plans', defaults.backend])
-  const silent = silentBackends(used)
   for (const key of KEYS) {
+    const silent = silentBackends(used, key)
     if (budget[key] !== undefined && silent !== undefined) problems.add(['budget', key], refusalOf(silent), 'key')
   }
 }
 
 /** Why a workflow whose agents were moved to other backends cannot keep its budget; undefined: it can. */
 export function usageRefusal({ budget, tasks, manager }: Workflow): string | undefined {
-  const key = KEYS.find((name) => budget[name] !== undefined)
-  if (key === undefined) return undefined
   const used = tasks.map(({ id, backend }): [string, string] => [id, backend])
   if (manager !== undefined) used.push(['manager', manager.backend])
   if (manager?.planning !== undefined) used.push(['the tasks it plans', manager.planning.defaults.backend])
-  const silent = silentBackends(used)
-  return silent === undefined ? undefined : `budget.${key}: ${refusalOf(silent)}`
+  for (const key of KEYS) {
+    const silent = budget[key] === undefined ? undefined : silentBackends(used, key)
+    if (silent !== undefined) return `budget.${key}: ${refusalOf(silent)}`
+  }
+  return undefined
 }
 
 /** Who uses each backend that reports nothing, by its name. */
-function silentBackends(used: readonly (readonly [string, string | undefined])[]): string | undefined {
+function silentBackends(
+  used: readonly (readonly [string, string | undefined])[],
+  key: (typeof KEYS)[number],
+): string | undefined {
   const users = new Map<string, string[]>()
   for (const [who, backend = DEFAULT_BACKEND] of used) {
-    if (!REPORTING.has(backend)) note(users, backend, who)
+    if (!reportsUse(backend, key)) note(users, backend, who)
   }
   if (users.size === 0) return undefined
   return [...users].map(([backend, names]) => `'${backend}' (used by ${listed(names)})`).join(' and ')

@@ -1,5 +1,6 @@
 import { RESERVED_IDS } from '../domain/ids.ts'
 import type { Workflow } from '../domain/workflow.ts'
+import { checkLocal } from './check-local.ts'
 import { checkNeeds } from './check-needs.ts'
 import { checkTemplates } from './check-templates.ts'
 import { checkUsageBudget } from './check-usage.ts'
@@ -32,6 +33,7 @@ function checkMeaning(draft: WorkflowDraft, problems: ProblemList): void {
   checkInputs(draft, problems)
   if (draft.hasManager) checkPlanning(draft, problems)
   checkUsageBudget(draft, problems)
+  checkLocal(draft, problems)
   const byId = new Map(draft.tasks.map((task) => [task.id, task]))
   const resources = draft.resourceNames === undefined ? undefined : new Set(draft.resourceNames)
   checkUses(draft.defaults.uses, ['defaults', 'uses'], resources, problems)

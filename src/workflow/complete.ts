@@ -1,12 +1,17 @@
 import type { JsonObject } from '../domain/json.ts'
+import type { CheckSpec, CommandLine, PermissionSpec } from '../domain/local-work.ts'
 import type { PlanningSpec } from '../domain/planning.ts'
 import type { InputSpec, ManagerSpec, RateLimit, RetryPolicy, TaskSpec, Workflow } from '../domain/workflow.ts'
+import { DEFAULT_BACKEND } from './backend-names.ts'
 import { toCondition } from './condition.ts'
 import { parseDuration, parseRateLimit } from './duration.ts'
 import { parseForEach } from './for-each.ts'
 import { DEFAULT_ROLE_LINE } from './role.ts'
 import type {
+  CheckDefinition,
+  CommandsDefinition,
   ManagerDefinition,
+  PermissionsDefinition,
   SimulateDefinition,
   TaskDefaults,
   TaskDefinition,
@@ -20,6 +25,9 @@ const STUCK_AFTER = '15m'
 const MANAGER_TIMEOUT = '10m'
 const REPORT_EVERY = '5m'
 const ROUNDS = 20
+const CHECK_ROUNDS = 3
+const CHECK_TIMEOUT = '10m'
+const PERSON_DEADLINE = '10m'
 /** Shared by all tasks that have none of something: there may be 50,000. */
 const NONE: readonly string[] = []
 const RETRY = { attempts: 3, delay: '2s', factor: 2, maxDelay: '5m', onTimeout: false }
@@ -70,7 +78,7 @@ function completeManager(given: ManagerDefinition, workflow: WorkflowDefinition,
   const { defaults = {} } = workflow
   return {
     prompt: given.prompt ?? '',
-    backend: given.backend ?? defaults.backend ?? 'codegen',
+    backend: given.backend ?? defaults.backend ?? DEFAULT_BACKEND,
     ...present({
       repository: toText(given.repository ?? defaults.repository),
       model: given.model ?? defaults.model,
@@ -103,7 +111,7 @@ function completeTask(id: string, task: TaskDefinition, defaults: TaskDefaults, 
     prompt: task.prompt,
     needs: task.needs === undefined ? NONE : [...task.needs],
     maxItems: given.maxItems ?? MAX_ITEMS,
-    backend: given.backend ?? 'codegen',
+    backend: given.backend ?? DEFAULT_BACKEND,
     priority: given.priority ?? 'normal',
     uses: given.uses === undefined ? NONE : [...given.uses],
     timeoutMs: toMs(given.timeout ?? TIMEOUT),
@@ -123,6 +131,11 @@ function completeTask(id: string, task: TaskDefinition, defaults: TaskDefaults, 
       estimateCost: typeof estimate === 'string' ? undefined : estimate?.cost,
       simulate: completeSimulate({ ...defaults.simulate, ...present(task.simulate ?? {}) }),
       approval: given.approval === true ? true : undefined,
+      // What is given for all applies to agents of this machine, whichever those are in the end.
+      check: completeCheck(given.check),
+      setup: completeSetup(given.setup),
+      permissions: completePermissions(given.permissions),
+      onConflict: given.onConflict === 'agent' ? given.onConflict : undefined,
     }),
   }
 }
@@ -136,6 +149,30 @@ function completeRetry(defaults: TaskDefaults['retry'], task: TaskDefinition['re
     maxDelayMs: toMs(given.maxDelay),
     onTimeout: given.onTimeout,
   }
+}
+
+function completeCheck(given: CheckDefinition | undefined): CheckSpec | undefined {
+  const commands = given === undefined ? [] : commandsOf(given.run)
+  if (commands.length === 0) return undefined
+  return { commands, rounds: given?.rounds ?? CHECK_ROUNDS, timeoutMs: toMs(given?.timeout ?? CHECK_TIMEOUT) }
+}
+
+function completeSetup(given: CommandsDefinition | undefined): readonly CommandLine[] | undefined {
+  const commands = given === undefined ? [] : commandsOf(given)
+  return commands.length === 0 ? undefined : commands
+}
+
+function completePermissions(given: PermissionsDefinition | undefined): PermissionSpec | undefined {
+  if (given === undefined) return undefined
+  const { rest = 'reject', deadline = PERSON_DEADLINE, allow = [] } = given
+  return { rest, deadlineMs: toMs(deadline), allow: [...allow] }
+}
+
+/** One command is a list of words, several are a list of lists. */
+function commandsOf(given: CommandsDefinition): readonly CommandLine[] {
+  const isOne = (commands: CommandsDefinition): commands is CommandLine & [string, ...string[]] =>
+    typeof commands[0] === 'string'
+  return isOne(given) ? [[...given]] : given.map(([program, ...args]): CommandLine => [program, ...args])
 }
 
 function completeSimulate(given: SimulateDefinition | undefined): JsonObject | undefined {

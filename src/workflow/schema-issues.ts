@@ -6,8 +6,6 @@ import { nearest } from './suggestion.ts'
 export interface IssueWords {
   /** Of a key that the schema of its mapping does not have. */
   readonly unknownKey?: (schema: z.ZodType, key: string) => string | undefined
-  /** Set in front of what is said of a value that is none of those allowed. */
-  readonly wrongValue?: (value: unknown, allowed: readonly string[]) => string | undefined
   /** Whether what was written at a path must not be repeated: it may be a secret. */
   readonly hidden?: (path: Path) => boolean
 }
@@ -43,7 +41,7 @@ function noteIssue(issue: z.core.$ZodIssue, { schema, value, problems, words }: 
     return
   }
   const said = words.hidden?.(path) === true ? kindOf : nounFor
-  problems.add(path, describe(issue, valueAt(value, path), words, said))
+  problems.add(path, describe(issue, valueAt(value, path), said))
 }
 
 function unknownKey(schema: z.ZodType, key: string, words: IssueWords): string {
@@ -94,12 +92,7 @@ const NOUNS: Readonly<Record<string, string>> = {
   array: 'a list',
 }
 
-function describe(
-  issue: z.core.$ZodIssue,
-  value: unknown,
-  words: IssueWords,
-  noun: (value: unknown) => string,
-): string {
+function describe(issue: z.core.$ZodIssue, value: unknown, noun: (value: unknown) => string): string {
   switch (issue.code) {
     case 'invalid_type':
       if (value === undefined) return `is missing; it must be ${NOUNS[issue.expected] ?? issue.expected}`
@@ -108,8 +101,6 @@ function describe(
       const values = issue.values.map(String)
       const near = typeof value === 'string' ? nearest(value, values) : undefined
       const list = `must be one of ${values.join(', ')}${value === undefined ? '' : `, not ${noun(value)}`}`
-      const said = words.wrongValue?.(value, values)
-      if (said !== undefined) return `${said}; ${list}`
       return near === undefined ? list : `${list}; did you mean '${near}'?`
     }
     case 'too_small':

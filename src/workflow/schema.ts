@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { TASK_ID } from '../domain/ids.ts'
 import type { Json, JsonObject } from '../domain/json.ts'
+import { BACKEND_NAME, type BackendName, KNOWN_BACKENDS } from './backend-names.ts'
 import { DURATION, DURATION_HINT, parseDuration, parseRateLimit, RATE_LIMIT } from './duration.ts'
 import { isJson, isJsonObject } from './json-value.ts'
+import { nearest } from './suggestion.ts'
 
 // One schema for the file, the typed API and workflow.schema.json. It only checks: defaults and units are filled in by
 // complete.ts, so that the published schema says exactly what may be written.
@@ -37,13 +39,27 @@ const whole = (min: number, max: number) => z.int().min(min).max(max)
 const dollars = z.number().min(0).max(1_000_000_000)
 const MOST_TOKENS = 1_000_000_000_000
 
-const backend = z.enum(['codegen', 'simulated']).describe('Where the agent runs')
-const REPOSITORY = 'must be owner/name, or the id of a repository'
+const backend = z
+  .string()
+  .regex(BACKEND_NAME, { error: ({ input }) => wrongBackend(String(input)) })
+  .describe('Where the agent runs: codegen, simulated, or an agent of this machine such as command:claude or acp:codex')
+  .meta({ examples: [...KNOWN_BACKENDS] }) as unknown as z.ZodType<BackendName, BackendName>
+
+function wrongBackend(name: string): string {
+  if (name === 'command' || name === 'acp') return `names no agent; write which, such as ${name}:claude`
+  const near = nearest(name, KNOWN_BACKENDS)
+  const hint = near === undefined ? '' : `; did you mean '${near}'?`
+  return `must be codegen, simulated, command:NAME or acp:NAME, not ${quoted(name)}${hint}`
+}
+
+const REPOSITORY = 'must be owner/name, the id of a repository, or the folder of one on this machine'
 const repository = z
-  .union([z.string().regex(/^\S{1,200}$/, { error: REPOSITORY }), whole(1, Number.MAX_SAFE_INTEGER)], {
+  .union([z.string().regex(/^(?!\s)[^\p{Cc}]{1,1000}$/u, { error: REPOSITORY }), whole(1, Number.MAX_SAFE_INTEGER)], {
     error: REPOSITORY,
   })
-  .describe('owner/name, or the id of a repository')
+  .describe(
+    'owner/name, or the id of a repository; for an agent of this machine its folder, from where the run is started',
+  )
 const model = text('name a model').describe('Model of the agent; the default is the account’s')
 
 /** How often a failed attempt is repeated. */
@@ -85,6 +101,40 @@ const estimate = z
   .union([duration, estimateSchema], { error: `must be a duration, or { duration, cost }; ${DURATION_HINT}` })
   .describe('How long the work is thought to last, and what to cost; feeds priorities and the budget')
 
+const WORDS = 'must be a command and its arguments, such as [npm, test], or a list of these; no shell reads it'
+const word = z
+  .string()
+  .max(4_096)
+  .regex(/^[^\0]*$/)
+const commandLine = z.tuple([word.min(1)], word).check(z.maxLength(200))
+/** One command, or several that run one after the other. */
+const commandLines = z.union([commandLine, z.array(commandLine).max(50)], { error: WORDS })
+
+/** What must pass before a task completes. */
+const checkSpecSchema = z.strictObject({
+  run: commandLines.describe('Commands that troupe runs in the worktree, such as [npm, test]; [] for none'),
+  rounds: whole(0, 20).optional().describe('How often failing output goes back to the agent; default 3'),
+  timeout: duration.optional().describe('How long each command may take; default 10m'),
+})
+
+/** What an agent may do that it asks for. */
+const permissionsSchema = z.strictObject({
+  rest: z
+    .enum(['reject', 'ask'])
+    .optional()
+    .describe('What lies outside its worktree is rejected (default), or asked of a person'),
+  deadline: duration.optional().describe('How long a person may take before it is rejected; default 10m'),
+  allow: z
+    .array(
+      z.string().regex(/^[a-z][a-z_]{0,31}$/, {
+        error: ({ input }) => `${quoted(input)} is no kind of tool call; write one such as fetch`,
+      }),
+    )
+    .max(20)
+    .optional()
+    .describe('Further kinds of tool calls that are allowed, such as fetch'),
+})
+
 const shared = {
   maxItems: whole(1, 10_000).optional().describe('Most items a forEach may have; default 100'),
   backend: backend.optional(),
@@ -110,6 +160,21 @@ const shared = {
     .describe('When all attempts failed: ask a person (default), fail, skip what depends on it, or go on without it'),
   estimate: estimate.optional(),
   approval: z.boolean().optional().describe('A person says that it may start; default false'),
+  check: checkSpecSchema
+    .optional()
+    .describe('For agents of this machine: must pass in the worktree before the task completes'),
+  setup: commandLines
+    .optional()
+    .describe('For agents of this machine: runs in the new worktree before the agent starts, such as [npm, ci]'),
+  permissions: permissionsSchema
+    .optional()
+    .describe('For agents of this machine: what the agent may do that it asks for'),
+  onConflict: z
+    .enum(['escalate', 'agent'])
+    .optional()
+    .describe(
+      'For agents of this machine: work that cannot be merged is a person’s (default), or goes to the agent with its conflicts',
+    ),
   simulate: simulateSchema.optional().describe('Scripts the stand-in and the simulated backend'),
 }
 
@@ -212,4 +277,7 @@ export type WorkflowDefinition = z.input<typeof workflowSchema>
 export type TaskDefinition = z.input<typeof taskSchema>
 export type TaskDefaults = z.input<typeof defaultsSchema>
 export type ManagerDefinition = z.input<typeof managerSchema>
+export type CheckDefinition = z.input<typeof checkSpecSchema>
+export type PermissionsDefinition = z.input<typeof permissionsSchema>
+export type CommandsDefinition = z.input<typeof commandLines>
 export type SimulateDefinition = z.input<typeof simulateSchema>

@@ -45,16 +45,10 @@ const NOT_YET = new Map<z.ZodType, Readonly<Record<string, string>>>([
   [codegenLimitsSchema, { grace: 'give it with the flag --grace' }],
 ])
 
-const LATER_BACKENDS = ['command', 'acp']
-
 const WORDS: IssueWords = {
   unknownKey(schema, key) {
     const reason = NOT_YET.get(schema)?.[key]
     return reason && `is not supported by this version yet (${reason}); leave it out`
-  },
-  wrongValue(value, allowed) {
-    const later = LATER_BACKENDS.includes(String(value)) && allowed.includes('codegen')
-    return later ? `the backend '${value}' is not supported by this version yet` : undefined
   },
 }
 

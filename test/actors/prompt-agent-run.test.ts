@@ -23,6 +23,7 @@ function prompt(
     steer: async (_ref, { turn, text }) => {
       sent.push(`in ${turn}: ${text}`)
       await send()
+      return 'injected'
     },
     findTurn: inTurn<Seen>(...(script.turns ?? [])),
     graceMs: 10_000,
@@ -125,6 +126,25 @@ describe('a turn', () => {
   })
 })
 
+describe('a person’s answer', () => {
+  it('is given bare as well, for whoever waits for a yes or no', async () => {
+    const given: unknown[] = []
+    const backend = scriptedBackend({
+      prompt: async (_ref, turn) => {
+        given.push(turn)
+      },
+    })
+    const run = scriptedContext(backend)
+    start(promptAgentRun(run), { ...INPUT, message: { kind: 'answer', text: 'yes' } })
+    start(promptAgentRun(run), { ...INPUT, message: { kind: 'steer', text: 'yes' } })
+    await run.clock.advance(0)
+    expect(given).toEqual([
+      { turn: 3, text: 'turn 3', answer: 'yes' },
+      { turn: 3, text: 'turn 3' },
+    ])
+  })
+})
+
 describe('what a person says unasked', () => {
   const steer = { kind: 'steer', text: 'Mind the tests' } as const
 
@@ -151,6 +171,14 @@ describe('what a person says unasked', () => {
     const { run, sent, prompting } = prompt({ sends: [backendError('limit'), null], message: steer })
     await run.clock.advance(600_000)
     expect([prompting.outcome(), sent.length]).toEqual([{ output: { certain: true } }, 2])
+  })
+
+  it('was not said where the turn under way had ended', async () => {
+    const backend = scriptedBackend({ steer: async () => 'no-turn' })
+    const run = scriptedContext(backend)
+    const prompting = start(promptAgentRun(run), { ...INPUT, message: { ...steer, inTurn: true } })
+    await run.clock.advance(0)
+    expect(prompting.outcome()).toEqual({ output: { certain: true, noTurn: true } })
   })
 
   it('goes to an agent at work in the turn under way, and leaves no mark to look for', async () => {

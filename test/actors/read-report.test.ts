@@ -3,6 +3,7 @@ import { readReport } from '../../src/actors/read-report.ts'
 import type { RunContext } from '../../src/actors/run-context.ts'
 import type { AgentRunState } from '../../src/domain/backend.ts'
 import { DataFolderError } from '../../src/domain/errors.ts'
+import type { CollectedWork } from '../../src/domain/local-work.ts'
 import { backendError, inTurn, REF, scriptedBackend, stateOf } from './scripted-backend.ts'
 import { scriptedContext, start } from './scripted-context.ts'
 
@@ -186,5 +187,72 @@ describe('the report of a further turn', () => {
     const { run, reading: read } = reading({ doubtful: true }, of(1))
     await run.clock.advance(0)
     expect(read.outcome()).toEqual({ output: { result: '1', output: 1, pullRequests: [] } })
+  })
+})
+
+describe('the work of an agent of this machine', () => {
+  const WORK: CollectedWork = {
+    repository: '/shop',
+    branch: 'troupe/run_1/a/2',
+    base: 'b0',
+    commit: 'c1',
+    commits: 2,
+    files: [{ path: 'a.ts', added: 3, removed: 1 }],
+    fileCount: 1,
+    added: 3,
+    removed: 1,
+  }
+
+  function collect(state: AgentRunState, work: CollectedWork | Error) {
+    const turns: number[] = []
+    const result = inTurn<CollectedWork>(work)
+    const backend = scriptedBackend({
+      capabilities: { worktree: true },
+      read: inTurn(state),
+      collect: async (_ref, turn) => {
+        turns.push(turn)
+        return result()
+      },
+    })
+    const run = scriptedContext(backend)
+    return { run, turns, reading: start(readReport(run), { ...INPUT, turn: 3 }) }
+  }
+
+  it('is collected once its report is good, and travels with it', async () => {
+    const { run, turns, reading } = collect(complete('Done', { turn: 3 }), WORK)
+    await run.clock.advance(0)
+    expect(turns).toEqual([3])
+    expect(reading.outcome()).toEqual({ output: { result: 'Done', pullRequests: [], collected: WORK } })
+  })
+
+  it('is bounded: of many files the first are named', async () => {
+    const files = Array.from({ length: 500 }, (_, i) => ({ path: `${i}`.padEnd(900, 'x'), added: 1, removed: null }))
+    const { run, reading } = collect(complete('Done', { turn: 3 }), { ...WORK, files, fileCount: 500 })
+    await run.clock.advance(0)
+    const { output } = reading.outcome() as { output: { collected: CollectedWork } }
+    expect(output.collected.fileCount).toBe(500)
+    expect(output.collected.files).toEqual(
+      files.slice(0, 100).map((file) => ({ ...file, path: file.path.slice(0, 300) })),
+    )
+  })
+
+  it('is not collected where the report says that it failed', async () => {
+    const { run, turns } = collect(complete(block({ status: 'failed' }), { turn: 3 }), WORK)
+    await run.clock.advance(0)
+    expect(turns).toEqual([])
+  })
+
+  it('that cannot be collected is a failure of the attempt', async () => {
+    const error = backendError('refused')
+    const { run, reading } = collect(complete('Done', { turn: 3 }), error)
+    await run.clock.advance(0)
+    expect(reading.outcome()).toEqual({ error })
+  })
+
+  it('is that of the turn which its backend says has ended, whatever the report echoes', async () => {
+    const state = complete(block({ status: 'completed', turn: 1, result: 'new' }), { turn: 3 })
+    const { run, reading } = collect(state, WORK)
+    await run.clock.advance(0)
+    expect(reading.outcome()).toMatchObject({ output: { output: 'new' } })
   })
 })

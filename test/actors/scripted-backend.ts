@@ -34,7 +34,18 @@ export function inTurn<T>(...answers: readonly (T | Error)[]): () => Promise<T> 
   }
 }
 
-type Methods = 'create' | 'find' | 'read' | 'follow' | 'prompt' | 'steer' | 'findTurn' | 'cancel' | 'logs'
+type Methods =
+  | 'create'
+  | 'find'
+  | 'read'
+  | 'follow'
+  | 'prompt'
+  | 'steer'
+  | 'findTurn'
+  | 'cancel'
+  | 'logs'
+  | 'check'
+  | 'collect'
 
 /** A backend of which every method does what it is told. */
 export interface ScriptedBackend extends Backend {
@@ -100,6 +111,8 @@ export function scriptedBackend(
     ...(script.steer === undefined ? {} : { steer: said('steer', script.steer) }),
     ...(script.cancel === undefined ? {} : { cancel: said('cancel', script.cancel) }),
     ...(script.logs === undefined ? {} : { logs: said('logs', script.logs) }),
+    ...(script.check === undefined ? {} : { check: said('check', script.check) }),
+    ...(script.collect === undefined ? {} : { collect: said('collect', script.collect) }),
     close: async () => {},
   }
 }

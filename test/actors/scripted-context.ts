@@ -59,6 +59,7 @@ export function scriptedContext(backend: Backend, rest: Partial<Omit<RunContext,
     news: (toldUpTo) => ({ upTo: toldUpTo, changed: false, final: false }),
     newsChanged: () => new Promise(() => {}),
     stuckAfterMs: () => 900_000,
+    checkOf: () => undefined,
     checkOutput: () => undefined,
     keepResult: async (task, attempt, turn, text) => {
       const name = `results/${task}/${attempt}.${turn}`

@@ -303,3 +303,56 @@ describe('a pause after a further turn', () => {
     expect(second.watch.outcome()).toEqual(ended('paused'))
   })
 })
+
+describe('a backend that knows which turn has ended', () => {
+  const INPUT_2 = { turn: 2 } as const
+  const old = JSON.stringify({ status: 'completed', turn: 1 })
+
+  it('is believed at once, whatever the report echoes, and no log is looked up', async () => {
+    const backend = scriptedBackend({
+      read: inTurn(stateOf('complete', { turn: 1, result: old }), stateOf('complete', { turn: 2, result: old })),
+    })
+    const { run, watch: watching } = watch(backend, INPUT_2)
+    await hint(backend, run)
+    expect(watching.outcome()).toBe(undefined)
+    await hint(backend, run)
+    expect(watching.outcome()).toEqual(ended('complete'))
+    expect(backend.calls).toEqual(['read', 'read'])
+  })
+
+  it('is believed that another turn is meant, also of a failure', async () => {
+    const backend = scriptedBackend({
+      read: inTurn(stateOf('failed', { turn: 1 }), stateOf('active'), stateOf('failed', { turn: 2 })),
+    })
+    const { run, watch: watching } = watch(backend, INPUT_2)
+    await hint(backend, run, 2)
+    expect(watching.outcome()).toBe(undefined)
+    await hint(backend, run)
+    expect(watching.outcome()).toEqual(ended('failed'))
+  })
+
+  it('ends a turn of which nobody knows whether it arrived with the one before, once that has stood for a minute', async () => {
+    const backend = scriptedBackend({ read: inTurn(stateOf('complete', { turn: 1 })) })
+    const { run, watch: watching } = watch(backend, { ...INPUT_2, doubtful: true })
+    await hint(backend, run)
+    await run.clock.advance(59_999)
+    expect(watching.outcome()).toBe(undefined)
+    await run.clock.advance(1)
+    expect(watching.outcome()).toEqual(ended('complete'))
+  })
+
+  it('is believed that the turn which is watched pauses', async () => {
+    const backend = scriptedBackend({ read: inTurn(stateOf('paused', { turn: 2, summary: 'Run npm?' })) })
+    const { run, watch: watching } = watch(backend, INPUT_2)
+    await hint(backend, run)
+    expect(watching.outcome()).toEqual({ output: { kind: 'paused', rawStatus: 'PAUSED', asks: 'Run npm?' } })
+  })
+
+  it('is believed why it failed', async () => {
+    const failure = { kind: 'limit', message: 'Come back at 5', retryable: true, notBefore: 5 } as const
+    const backend = scriptedBackend({ read: inTurn(stateOf('failed', { turn: 1, failure })) })
+    const { run, watch: watching } = watch(backend)
+    await hint(backend, run)
+    expect(watching.outcome()).toEqual({ output: { kind: 'failed', rawStatus: 'FAILED', failure } })
+  })
+})

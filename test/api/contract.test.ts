@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { OPERATIONS, type OperationId } from '../../src/api/operations.ts'
 import { OUTSIDE_OPERATIONS } from '../../src/api/outside-operations.ts'
+import type { AttemptWork } from '../../src/domain/local-work.ts'
 import { ENDED, type Question, RUN, serveApi } from '../support/api-fixture.ts'
 
 interface Case {
@@ -42,6 +43,10 @@ const CASES: Readonly<Record<OperationId, readonly Case[]>> = {
     { path: '/v1/runs/run_none/records', status: 404 },
     { path: `/v1/runs/${RUN}/records?after=-1`, status: 400 },
   ],
+  readWork: [
+    { path: `/v1/runs/${RUN}/work`, status: 200 },
+    { path: '/v1/runs/run_none/work', status: 404 },
+  ],
   commandRun: [
     { path: `/v1/runs/${RUN}/commands`, ...json({ type: 'pause' }), status: 200 },
     { path: `/v1/runs/${RUN}/commands`, ...json({ type: 'continue' }), status: 409 },
@@ -76,6 +81,40 @@ const CASES: Readonly<Record<OperationId, readonly Case[]>> = {
   readOpenApi: [{ path: '/openapi.json', status: 200 }],
   readDocs: [{ path: '/docs', status: 200 }],
 }
+const BEGUN: AttemptWork = {
+  task: 'spec',
+  attempt: 1,
+  backend: 'acp:claude',
+  state: 'preparing',
+  turns: 0,
+  continued: 0,
+  denied: [],
+}
+const WHOLE_WORK: Required<AttemptWork> = {
+  ...BEGUN,
+  state: 'failed',
+  reason: 'the check failed',
+  branch: 'troupe/run_1/spec/1',
+  worktree: '/work/spec.1',
+  session: 'c0ffee',
+  work: {
+    repository: '/code/shop',
+    branch: 'troupe/run_1/spec/1',
+    base: '1'.repeat(40),
+    commit: '2'.repeat(40),
+    commits: 2,
+    files: [
+      { path: 'a.ts', added: 3, removed: 1 },
+      { path: 'logo.png', added: null, removed: null },
+    ],
+    fileCount: 2,
+    added: 3,
+    removed: 1,
+  },
+  stashed: true,
+  denied: ['write /etc/passwd'],
+  kept: { folder: '/data/ignored', files: ['.env'] },
+}
 /** The others are tried here; a WebSocket is opened by test/api/stream.test.ts. */
 const NEVER_ANSWERED: readonly string[] = ['openStream']
 
@@ -83,6 +122,7 @@ function serve() {
   const events = async () => new Response(': hello\n\n', { headers: { 'content-type': 'text/event-stream' } })
   const api = serveApi({ events })
   api.orchestrator.results.set('spec', { task: 'spec', attempt: 1, status: 'completed', result: 'text', output: [1] })
+  api.orchestrator.work.set(RUN, [WHOLE_WORK, { ...BEGUN, task: 'execute[0]' }])
   api.orchestrator.entries = [{ at: null, type: 'output', text: 'hello', tool: 'shell' }]
   api.orchestrator.healthy = {
     writable: true,

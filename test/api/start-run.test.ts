@@ -44,6 +44,25 @@ describe('starting a run', () => {
     expect(admission.carried()).toEqual(['run_00000001'])
   })
 
+  it('lets local agents work in the folder of the server, and lets nobody from elsewhere choose one', async () => {
+    const { ask, orchestrator } = serveApi({ allowLocal: true })
+    const workflow = { name: 'local', tasks: { a: { backend: 'acp:claude', prompt: 'x' } } }
+    const chosen = await ask('POST', '/v1/runs', { json: { workflow, settings: { directory: '/etc' } } })
+    expect(outcomeOf(chosen)).toEqual([400, 'usage'])
+    await ask('POST', '/v1/runs', { json: { workflow } })
+    expect(orchestrator.calls).toEqual([['start', 'local', {}, { directory: process.cwd() }]])
+  })
+
+  it('moves no run to local agents unless the server lets it', async () => {
+    const json = { workflow: TEXT, inputs: { who: 'Ada' }, settings: { backend: 'command:claude' } }
+    const refused = serveApi()
+    expect(outcomeOf(await refused.ask('POST', '/v1/runs', { json }))).toEqual([400, 'usage'])
+    const resumed = await refused.ask('POST', '/v1/runs/resume', { json: { settings: json.settings } })
+    expect([outcomeOf(resumed), refused.orchestrator.calls]).toEqual([[400, 'usage'], []])
+    const allowed = serveApi({ allowLocal: true })
+    expect((await allowed.ask('POST', '/v1/runs', { json })).status).toBe(201)
+  })
+
   it('says where the mistakes of a text are', async () => {
     const { ask } = serveApi()
     const answer = await ask('POST', '/v1/runs', { json: { workflow: 'name: a\ntasks:\n  b: { promt: c }\n' } })

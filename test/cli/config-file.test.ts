@@ -136,7 +136,10 @@ serve:
   })
 
   it.each([
-    ['- a\n', 'troupe.config.yaml:1:1: is a list; a configuration file is a mapping with dataDir and serve'],
+    [
+      '- a\n',
+      'troupe.config.yaml:1:1: is a list; a configuration file is a mapping with dataDir, workDir, agents and serve',
+    ],
     ['serve: [\n', 'troupe.config.yaml:2:1: not valid YAML: '],
     ['dataDir: a\ndataDir: b\n', "troupe.config.yaml:2:1: the key 'dataDir' is there twice; keep one of them"],
     ['a: 1\n---\nb: 1\n', 'troupe.config.yaml:2:1: holds several documents; write one a file, without ---'],

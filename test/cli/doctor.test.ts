@@ -2,11 +2,14 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { LocalAgent } from '../../src/backends/local/conversation.ts'
 import { checkNode } from '../../src/cli/doctor.ts'
 import { findHolder } from '../../src/cli/find-holder.ts'
 import { serveCodegen } from '../support/codegen-server.ts'
 import { serveControl, temporaryFolder } from '../support/control-socket.ts'
 import { FakeCli } from '../support/fake-cli.ts'
+import { fakeAgent, fakeLocalTools } from '../support/fake-local-tools.ts'
+import { makeRepository } from '../support/git-repository.ts'
 
 const NODE = { check: 'node', ok: true, message: process.versions.node }
 const HOOK = 'https://troupe.example.com/v1/webhooks/codegen'
@@ -14,8 +17,11 @@ const NO_ACCOUNT = {
   check: 'codegen',
   ok: true,
   message:
-    'no account is set: the embedded stand-in plays Codegen, no real agent works. Set CODEGEN_API_TOKEN to use an account.',
+    'no account is set: the embedded stand-in plays Codegen; local agents need none. Set CODEGEN_API_TOKEN to use an account.',
 }
+
+/** What is only of local agents. */
+const LOCAL = /^(?:git|repository|memory|acp:.*|command:.*)$/
 
 /** What `troupe doctor --json` found. */
 async function doctor(env: Record<string, string>, dataDir: string, setUp: (cli: FakeCli) => void = () => undefined) {
@@ -23,8 +29,9 @@ async function doctor(env: Record<string, string>, dataDir: string, setUp: (cli:
   cli.env = env
   setUp(cli)
   const code = await cli.run('doctor', '--json', '--data-dir', dataDir)
-  const checks = cli.stdout.lines.map((line) => JSON.parse(line))
-  return { code, checks, account: checks.slice(2) }
+  const all = cli.stdout.lines.map((line) => JSON.parse(line))
+  const checks = all.filter(({ check }) => !LOCAL.test(check))
+  return { code, checks, account: checks.slice(2), local: all.filter(({ check }) => LOCAL.test(check)) }
 }
 
 /** A Codegen server that answers `answers` by path, below `/v1`, and 404 elsewhere. */
@@ -75,10 +82,11 @@ describe('troupe doctor', () => {
     const cli = new FakeCli()
     cli.env = { CODEGEN_API_TOKEN: 'two words' }
     expect(await cli.run('doctor', '--data-dir', dataDir)).toBe(2)
-    expect(cli.stdout.lines).toEqual([
-      `ok       node          ${process.versions.node}`,
-      `ok       data folder   ${dataDir} can be written, holds 0 runs; nobody holds it`,
-      'trouble  codegen       CODEGEN_API_TOKEN is empty or holds characters that no token has. Set it to a valid token.',
+    const lines = cli.stdout.lines.filter((line) => !LOCAL.test(line.split(/ +/)[1] ?? ''))
+    expect(lines).toEqual([
+      `ok       node            ${process.versions.node}`,
+      `ok       data folder     ${dataDir} can be written, holds 0 runs; nobody holds it`,
+      'trouble  codegen         CODEGEN_API_TOKEN is empty or holds characters that no token has. Set it to a valid token.',
     ])
   })
 
@@ -172,6 +180,71 @@ describe('troupe doctor', () => {
     expect([code, account.at(-1)]).toEqual([
       2,
       { check: 'organization', ok: false, message: 'CODEGEN_ORG_ID is 9, but the token may use acme (7), 8.' },
+    ])
+  })
+})
+
+describe('what troupe doctor says of local agents', () => {
+  async function repositoryWith(config?: string): Promise<string> {
+    const folder = await temporaryFolder()
+    await makeRepository(folder)
+    if (config !== undefined) await writeFile(join(folder, 'troupe.config.yaml'), config)
+    return folder
+  }
+  const found = async (cwd: string, ...agents: readonly LocalAgent[]) =>
+    doctor({}, join(cwd, '.troupe'), (cli) => {
+      cli.cwd = cwd
+      cli.local = fakeLocalTools(...agents)
+    })
+
+  it('names each with its version and place, and how to install what is not there: that is no trouble', async () => {
+    const cwd = await repositoryWith()
+    const { code, local } = await found(cwd, fakeAgent('acp:claude', '0.49.0'), fakeAgent('command:codex'))
+    expect([code, local.slice(1)]).toEqual([
+      0,
+      [
+        {
+          check: 'repository',
+          ok: true,
+          message: expect.stringMatching(/^\/.* at [0-9a-f]{10}: local agents can work in it$/),
+        },
+        { check: 'acp:claude', ok: true, message: '0.49.0, /opt/acp/claude' },
+        {
+          check: 'command:codex',
+          ok: true,
+          message:
+            'not usable. The agent command:codex is not installed. Install it with npm install -g command-codex.',
+        },
+        { check: 'memory', ok: true, message: '1000 MB are free: 4 local agents of 250 MB at once' },
+      ],
+    ])
+    expect(local[0]).toEqual({ check: 'git', ok: true, message: expect.stringMatching(/^\d+\.\d+/) })
+  })
+
+  it('finds trouble in an agent that is described and not there', async () => {
+    const cwd = await repositoryWith('agents: { command: { mine: { program: mine } } }\n')
+    const { code, local } = await found(cwd, fakeAgent('acp:claude'), fakeAgent('command:mine'))
+    expect([code, local.map(({ check, ok }) => [check, ok])]).toEqual([
+      2,
+      [
+        ['git', true],
+        ['repository', true],
+        ['acp:claude', true],
+        ['command:mine', false],
+        ['memory', true],
+      ],
+    ])
+  })
+
+  it('says why agents could not work in the present folder', async () => {
+    const { code, local } = await found(await temporaryFolder())
+    expect([code, local[1]]).toEqual([
+      0,
+      {
+        check: 'repository',
+        ok: true,
+        message: expect.stringMatching(/^not here\. Local agents need a git repository/),
+      },
     ])
   })
 })

@@ -48,6 +48,18 @@ describe('troupe run --json', () => {
     expect([cli.taken, cli.orchestrator.closed, cli.orchestrator.subscribers]).toEqual([[{ intents: 'open' }], true, 0])
   })
 
+  it('lets local agents work in the repository that it is typed in', async () => {
+    const cli = cliWith(completes)
+    cli.cwd = '/code/shop'
+    const file = await workflowFile()
+    await cli.run('run', file, '--input', 'request=x', '--json', '--backend', 'acp:claude')
+    await cli.run('run', file, '--input', 'request=x', '--json', '--backend', 'simulated')
+    expect(cli.orchestrator.calls.map((call) => call[3])).toEqual([
+      { backend: 'acp:claude', directory: '/code/shop' },
+      { backend: 'simulated' },
+    ])
+  })
+
   it.each([
     ['failed', 1],
     ['cancelled', 1],

@@ -21,6 +21,7 @@ describe('the settings of serve', () => {
       allowedHosts: [],
       allowedOrigins: [],
       inspect: false,
+      local: false,
       logLevel: 'info',
     })
   })
@@ -31,13 +32,14 @@ describe('the settings of serve', () => {
       port: 80,
       workflows: 'flows',
       inspect: true,
+      local: true,
       allowHosts: ['a.example'],
       allowOrigins: ['https://a.example'],
       logLevel: 'warn',
       retain: { keepFor: DAY_MS, keepRuns: 7, how: 'archive' },
       tokens: [],
     }
-    const common = { tokens: [], inspect: true }
+    const common = { tokens: [], inspect: true, local: true }
     expect(read({}, config)).toEqual({
       ...common,
       host: '10.0.0.5',

@@ -23,11 +23,20 @@ describe('the flags of run and resume', () => {
       seed: -7,
       yes: true,
     })
+    for (const backend of ['codegen', 'command:claude', 'acp:my-agent']) {
+      expect(parseSettings({ backend })).toEqual({ backend })
+    }
     expect(parseSettings({ grace: '0' })).toEqual({ graceMs: 0 })
   })
 
   it('name every mistake on its own line', () => {
-    const flags = { limit: ['create=1/1m', 'codegen.create=fast'], grace: 'soon', speed: '0', seed: '1.5' }
+    const flags = {
+      limit: ['create=1/1m', 'codegen.create=fast'],
+      grace: 'soon',
+      speed: '0',
+      seed: '1.5',
+      backend: 'acp',
+    }
     const error = new UsageError(
       [
         '--limit create=1/1m: write BACKEND.BUCKET=CALLS/WINDOW, as in codegen.create=600/1m, or codegen.create=none.',
@@ -35,6 +44,7 @@ describe('the flags of run and resume', () => {
         '--grace soon: write a number and a unit, such as 250ms, 2s, 45m, 4h or 1d (at most 365d).',
         '--speed 0: write a number above 0, such as 60.',
         '--seed 1.5: write a whole number.',
+        '--backend acp: there is no such backend. There are: codegen, simulated, command:NAME, acp:NAME.',
       ].join('\n'),
     )
     expect(() => parseSettings(flags)).toThrow(error)

@@ -259,6 +259,35 @@ const AGENT_STATES: Readonly<
     ],
     { awaits: 'backend' },
   ],
+  'reporting.checking': [
+    running().to('plan', 'reporting.checking').say('plan', { note: 'check 2 of at most 4 is run: npm test' }),
+    [
+      '◉ plan reporting.checking',
+      '    why    check 2 of at most 4 is run: npm test',
+      '    since  2026-01-01T12:00:04.000Z (56s ago)',
+      '    until  the backend has answered',
+      `    at     ${URL}`,
+      `    can    troupe task ${RUN} plan ${DECIDE} | ${HEARD}`,
+    ],
+    { awaits: 'backend' },
+  ],
+  'reporting.mending': [
+    running()
+      .to('plan', 'reporting.checking')
+      .to('plan', 'reporting.mending', {
+        check: { round: 1, of: 4, command: 'npm test', passed: false, exitCode: 1, ms: 3_000 },
+      }),
+    [
+      '◉ plan reporting.mending',
+      '    why    check 1 of at most 4 failed (npm test), its agent is being told so',
+      '    since  2026-01-01T12:00:05.000Z (55s ago)',
+      '    until  the backend has answered',
+      '    check  1 of at most 4: npm test failed (exit code 1) in 3s',
+      `    at     ${URL}`,
+      `    can    troupe task ${RUN} plan ${DECIDE} | ${HEARD}`,
+    ],
+    { awaits: 'backend' },
+  ],
   recovering: [
     running().to('plan', 'recovering', { failure: BROKE }),
     [
@@ -295,6 +324,25 @@ const AGENT_STATES: Readonly<
       '    failed The agent run ended with ERROR. The agent broke off with an error.',
       `    at     ${URL}`,
       ...can('retry', 'complete', 'skip', 'fail', 'cancel'),
+    ],
+    { awaits: 'person' },
+  ],
+  'escalated.conflict': [
+    new Told().to('plan', 'escalated.conflict', {
+      failure: { kind: 'conflict', message: 'a and b both changed cart.ts.', why: 'What it needs cannot be merged.' },
+      reason: 'a and b both changed cart.ts. What it needs cannot be merged. It is not tried again by itself.',
+    }),
+    [
+      '! plan escalated.conflict',
+      '    why    a and b both changed cart.ts. What it needs cannot be merged. It is not tried again by itself.',
+      '    since  2026-01-01T12:00:03.000Z (57s ago)',
+      '    until  a person decides',
+      `    can    troupe task ${RUN} plan retry --resolve [--prompt TEXT]  a new agent that is given the conflicts to resolve`,
+      `           troupe task ${RUN} plan retry [--prompt TEXT]            a new attempt by a new agent`,
+      `           troupe task ${RUN} plan complete [--result JSON]         take a result that you give`,
+      `           troupe task ${RUN} plan skip                             leave it out, with what depends on it`,
+      `           troupe task ${RUN} plan fail [--reason TEXT]             let it fail`,
+      `           troupe task ${RUN} plan cancel                           end it, and stop its agent if that is possible`,
     ],
     { awaits: 'person' },
   ],
@@ -428,6 +476,30 @@ const WAITS: Readonly<
     'a person lets the run continue',
   ],
 }
+
+describe('troupe show of a task whose agent worked on this machine', () => {
+  it('names the checks of its work, its branch and what it changed', () => {
+    const collected = {
+      repository: '/shop',
+      branch: 'troupe/run_1/plan/1',
+      base: 'b0',
+      commit: 'c1',
+      commits: 1,
+      files: [{ path: 'src/cart.ts', added: 66, removed: 7 }],
+      fileCount: 1,
+      added: 66,
+      removed: 7,
+    }
+    const check = { round: 1, of: 4, command: 'npm test', passed: true, exitCode: 0, ms: 4_000 }
+    const told = running()
+      .to('plan', 'reporting', { check })
+      .to('plan', 'completed', { outcome: { result: 'done', pullRequests: [], collected } })
+    const { lines, view } = shown(told, 'plan')
+    expect(lines).toContain('    check  1 of at most 4: npm test passed in 4s')
+    expect(lines.filter((line) => /troupe\/run_1\/plan\/1|src\/cart\.ts/.test(line))).toHaveLength(2)
+    expect([view?.collected, view?.checks]).toEqual([collected, [{ ...check, attempt: 1, at: iso(AT + 4_000) }]])
+  })
+})
 
 describe('troupe show of a task that a limit holds back', () => {
   it.each(Object.keys(WAITS) as WaitingFor['kind'][])(

@@ -9,6 +9,7 @@ describe('what is typed after troupe task RUN TASK', () => {
   it.each([
     ['retry', undefined, {}, { type: 'retry' }],
     ['retry', undefined, { prompt: 'again' }, { type: 'retry', prompt: 'again' }],
+    ['retry', undefined, { resolve: true }, { type: 'retry', resolve: true }],
     ['complete', undefined, {}, { type: 'complete', result: null }],
     ['complete', undefined, { result: '{"a":[1]}' }, { type: 'complete', result: { a: [1] } }],
     ['skip', undefined, {}, { type: 'skip' }],
@@ -54,6 +55,7 @@ describe('what is typed after troupe task RUN TASK', () => {
     ['approve', undefined, { reason: 'x' }, /--reason belongs to 'fail' and 'reject', not to 'approve'/],
     ['destroy', undefined, {}, /destroy.*retry, complete, skip, fail, wait, adopt, approve, reject, answer, steer/],
     ['skip', undefined, { prompt: 'x' }, /--prompt belongs to 'retry', not to 'skip'/],
+    ['skip', undefined, { resolve: true }, /--resolve belongs to 'retry', not to 'skip'/],
     ['retry', undefined, { attempt: '1' }, /--attempt belongs to 'adopt', not to 'retry'/],
     ['adopt', undefined, { attempt: 'last' }, /--attempt last: write its number/],
     ['retry', '5m', {}, /'5m' belongs to 'wait'/],

@@ -72,6 +72,10 @@ const WORKFLOW: Required<Workflow> = {
       simulate: { fail: 1 },
       approval: true,
       planned: true,
+      check: { commands: [['npm', 'test']], rounds: 3, timeoutMs: 600_000 },
+      setup: [['npm', 'ci']],
+      permissions: { rest: 'ask', deadlineMs: 60_000, allow: ['fetch'] },
+      onConflict: 'agent',
     } satisfies Required<TaskSpec>,
   ],
 }
@@ -91,6 +95,7 @@ describe('the client of the control socket', () => {
       graceMs: 0,
       speed: 60,
       seed: 7,
+      directory: '/home/me/shop',
       yes: true,
     }
     const run = await client.start(WORKFLOW, { request: 'y' }, settings)

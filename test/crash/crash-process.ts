@@ -22,6 +22,7 @@ export interface ProcessOptions {
   readonly preload?: readonly string[]
   /** `create.answered:3`: where it stands still. */
   readonly pauseAt?: string
+  readonly cwd?: string
 }
 
 /** One process. */
@@ -33,12 +34,13 @@ export class CrashProcess {
   #isOver = false
   readonly #listeners = new Set<() => void>()
 
-  constructor({ cli, args, env = {}, preload = [], pauseAt }: ProcessOptions) {
+  constructor({ cli, args, env = {}, preload = [], pauseAt, cwd }: ProcessOptions) {
     const own = Object.entries(process.env).filter(([name]) => !OURS.test(name))
     const modules = [...preload, ...(pauseAt === undefined ? [] : [PAUSE_POINT])]
     this.child = spawn(process.execPath, [...modules.flatMap((module) => ['--import', module]), cli, ...args], {
       env: { ...Object.fromEntries(own), ...env, ...(pauseAt === undefined ? {} : { TROUPE_PAUSE_AT: pauseAt }) },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(cwd === undefined ? {} : { cwd }),
     })
     this.child.stdout?.on('data', (chunk: Buffer) => this.#heard('stdout', chunk))
     this.child.stderr?.on('data', (chunk: Buffer) => this.#heard('stderr', chunk))

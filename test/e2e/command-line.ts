@@ -52,12 +52,12 @@ export class Command {
   readonly #waiters = new Set<() => void>()
   #over = false
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, folder?: string) {
     this.#words = args.join(' ')
     const own = Object.entries(process.env).filter(([name]) => !OURS.test(name))
     this.child = spawn(process.execPath, [process.env['TROUPE_TEST_CLI'] ?? 'dist/cli/main.js', ...args], {
-      cwd: ROOT,
-      env: { ...Object.fromEntries(own), ...env },
+      cwd: folder ?? ROOT,
+      env: folder === undefined ? { ...Object.fromEntries(own), ...env } : { ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.child.stdout?.on('data', (chunk: Buffer) => this.#heard('stdout', chunk))
@@ -141,8 +141,9 @@ export class Terminal {
     return file
   }
 
-  start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Command {
-    const command = new Command(args, env)
+  /** Typed in a folder of somebody's own, it has this environment and nothing else. */
+  start(args: readonly string[], env: Readonly<Record<string, string>> = {}, folder?: string): Command {
+    const command = new Command(args, env, folder)
     this.#commands.push(command)
     return command
   }

@@ -22,6 +22,7 @@ export const PLACES = [
   'a decision: prompts, ids, needs, roles, reasons',
   'what a planned task is told of its needs',
   'the repair of a report',
+  'what a check of its work printed',
   'the next attempt after a failure: its words and its log',
   'a question, an answer',
   'templates, filters, tags',
@@ -83,6 +84,7 @@ export const PROVEN: Readonly<Record<(typeof PLACES)[number], Tests>> = {
   'the repair of a report': [
     [PROMPTS, 'is asked for again as data where its report does not fit or says that it failed'],
   ],
+  'what a check of its work printed': [['turn-texts.test.ts', 'is data, whatever the command printed: %s']],
   'the next attempt after a failure: its words and its log': [
     [PROMPTS, 'is told to the next attempt as data, its log and its words, and to a person'],
   ],

@@ -41,6 +41,7 @@ const answers: Readonly<Record<string, AnyEventObject>> = {
   createAgentRun: agentEvents.create.done,
   reconcileAgentRun: agentEvents.reconcile.found,
   watchAgentRun: agentEvents.watch.complete,
+  checkWork: agentEvents.check.passed,
   readReport: agentEvents.report.done,
   readDecision: planningEvents.decision.finish,
   diagnoseFailure: agentEvents.diagnose.retryable,

@@ -1,4 +1,5 @@
 import type { AnyEventObject } from 'xstate'
+import type { EndFailure } from '../../src/domain/backend.ts'
 import type { AgentInput, AgentPolicy } from '../../src/machines/agent-context.ts'
 import { done, effectEvents, failed } from './effect-events.ts'
 
@@ -16,9 +17,12 @@ export type AgentState =
   | 'running.stopping'
   | 'reporting.reading'
   | 'reporting.repairing'
+  | 'reporting.checking'
+  | 'reporting.mending'
   | 'recovering'
   | 'retrying'
   | 'escalated.waiting'
+  | 'escalated.conflict'
   | 'escalated.overdue'
   | 'escalated.doubtful'
   | 'cancelling'
@@ -27,11 +31,19 @@ export type AgentState =
   | 'cancelled'
   | 'skipped'
 
+const CHECK = { round: 1, of: 2, command: ['npm', 'test'], exitCode: 0, output: '', ms: 1_500 } as const
+const END = (kind: EndFailure['kind'], retryable: boolean): EndFailure => ({
+  kind,
+  message: `It said ${kind}`,
+  retryable,
+  notBefore: Date.UTC(2026, 0, 1, 5),
+})
+
 /** Every event of an agent, by where it comes from. */
 export const agentEvents = {
   commands: {
     cancel: { type: 'task.cancel' },
-    retry: { type: 'task.retry', prompt: 'Try it another way' },
+    retry: { type: 'task.retry', prompt: 'Try it another way', resolve: true },
     complete: { type: 'task.complete', result: 'Done by hand' },
     skip: { type: 'task.skip' },
     fail: { type: 'task.fail', reason: 'Not wanted any more' },
@@ -51,6 +63,20 @@ export const agentEvents = {
     unknown: done('prompt', { certain: false }),
     uncertain: failed('prompt', 'timeout', { certain: false }),
     refused: failed('prompt', 'refused', { retryable: false }),
+    noTurn: done('prompt', { certain: true, noTurn: true }),
+  },
+  check: {
+    passed: done('check', { kind: 'passed', ...CHECK }),
+    failed: done('check', { kind: 'failed', ...CHECK, exitCode: 1, output: '1 test failed' }),
+    unread: done('check', { kind: 'unread' }),
+    error: failed('check', 'refused', { retryable: false }),
+  },
+  /** The account broke the agent run off, or let it wait; what it needs cannot be merged. */
+  account: {
+    auth: done('watch', { kind: 'failed', rawStatus: 'FAILED', failure: END('auth', false) }),
+    limit: done('watch', { kind: 'failed', rawStatus: 'FAILED', failure: END('limit', true) }),
+    brokenOff: done('diagnose', failed('', 'auth', { retryable: false }).error),
+    conflict: done('diagnose', failed('', 'conflict', { retryable: false }).error),
   },
   stop: {
     stopped: done('stop', { note: 'Stopped it', stillRunning: false }),
@@ -87,7 +113,7 @@ export interface AgentPath {
   readonly events: readonly AnyEventObject[]
 }
 
-const { commands, slots, create, reconcile, watch, report, diagnose, settle, timers } = agentEvents
+const { commands, slots, create, reconcile, watch, report, check, account, diagnose, settle, timers } = agentEvents
 const creating = [slots.done]
 const running = [...creating, create.done]
 const reporting = [...running, watch.complete]
@@ -107,9 +133,12 @@ export const agentPaths: Readonly<Record<AgentState, AgentPath>> = {
   'running.stopping': { policy: { canCancel: true }, events: [...running, timers.deadline] },
   'reporting.reading': { events: reporting },
   'reporting.repairing': { events: [...reporting, report.invalid] },
+  'reporting.checking': { policy: { check: 1 }, events: reporting },
+  'reporting.mending': { policy: { check: 1 }, events: [...reporting, check.failed] },
   recovering: { events: recovering },
   retrying: { events: [...recovering, diagnose.retryable] },
   'escalated.waiting': { events: [...recovering, diagnose.hopeless] },
+  'escalated.conflict': { events: [...creating, failed('create', 'conflict', { retryable: false }), account.conflict] },
   'escalated.overdue': { events: [...running, timers.deadline] },
   'escalated.doubtful': { events: [...creating, create.uncertain, reconcile.unknown] },
   cancelling: { events: [...running, commands.cancel] },

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { AnyEventObject } from 'xstate'
 import type { AgentPolicy } from '../../src/machines/agent-context.ts'
 import { agentMachine } from '../../src/machines/agent-machine.ts'
+import { agentCheckTable } from './agent-check-table.ts'
 import { agentCommandTable } from './agent-command-table.ts'
 import { agentCreateTable } from './agent-create-table.ts'
 import { agentEndTable } from './agent-end-table.ts'
@@ -12,6 +13,7 @@ import { actionsOf, inputOf, leafName, leafNames, step, walk } from './pure-step
 import { readRows, type StateEventTable, typesOf } from './state-event-table.ts'
 
 const table: StateEventTable<AgentState, typeof agentEvents> = {
+  ...agentCheckTable,
   ...agentCommandTable,
   ...agentCreateTable,
   ...agentEndTable,

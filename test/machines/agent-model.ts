@@ -20,7 +20,8 @@ const commands = [
   reject,
 ]
 const steps = [1_000, 60_000, 4_000_000]
-const { slots, create, putBack, blocked, reconcile, watch, report, diagnose, stop, settle, prompt } = agentEvents
+const { slots, create, putBack, blocked, reconcile, watch, report, check, account, diagnose, stop, settle, prompt } =
+  agentEvents
 const answers: Readonly<Record<string, readonly AnyEventObject[]>> = {
   acquireSlots: [slots.done, slots.done, slots.done, slots.error],
   createAgentRun: [
@@ -32,22 +33,27 @@ const answers: Readonly<Record<string, readonly AnyEventObject[]>> = {
     putBack.limit,
     blocked.quota,
   ],
+  checkWork: Object.values(check),
   reconcileAgentRun: Object.values(reconcile),
   readReport: Object.values(report),
-  diagnoseFailure: Object.values(diagnose),
+  diagnoseFailure: [...Object.values(diagnose), account.brokenOff, account.conflict],
   promptAgentRun: Object.values(prompt),
 }
 
 /** Every end by the backend's evidence or a command, by the state it leads to (I7). */
 const ENDS: Readonly<Record<string, readonly string[]>> = {
-  reporting: ['xstate.done.actor.watch'],
+  reporting: ['xstate.done.actor.watch', 'xstate.done.actor.check'],
+  'reporting.checking': ['xstate.done.actor.watch'],
+  'reporting.mending': ['xstate.done.actor.check'],
+  'escalated.conflict': ['xstate.done.actor.diagnose'],
   completed: ['xstate.done.actor.report', 'task.complete'],
   failed: ['xstate.done.actor.diagnose', 'task.fail', 'task.reject'],
   skipped: ['xstate.done.actor.diagnose', 'task.skip', 'task.reject'],
   cancelled: ['xstate.done.actor.settle', 'xstate.error.actor.settle'],
 }
 const RETRIES = ['task.retry', 'xstate.after.retryDelay.agent.live.retrying']
-const WITHOUT_SLOTS = /^(pending|pending\.approval|pending\.paused|recovering|retrying|escalated|escalated\.doubtful)$/
+const WITHOUT_SLOTS =
+  /^(pending|pending\.approval|pending\.paused|recovering|retrying|escalated|escalated\.conflict|escalated\.doubtful)$/
 const WITH_SLOTS = /^(creating|running|reporting|escalated\.overdue)/
 
 /** An agent to which anything happens in any order, and what must hold of it after each step. */
@@ -182,7 +188,7 @@ function answersOf({ src, input }: EffectCall, state: string | undefined): reado
   if (src === 'settleAgentRun') return Object.values(state === 'cancelling' ? settle : stop)
   if (src !== 'watchAgentRun') return answers[src] ?? []
   const { expect } = input as WatchInput
-  const all = Object.entries(watch).filter(
+  const all = [...Object.entries(watch), ['auth', account.auth] as const, ['limit', account.limit] as const].filter(
     ([kind]) => kind !== expect && (expect !== 'end' || !/paused|active/.test(kind)),
   )
   return all.map(([, event]) => event)

@@ -11,6 +11,7 @@ const happening: fc.Arbitrary<Happening> = fc.record({
   ),
   pick: fc.nat(1_000),
 })
+const check = fc.constantFrom<{ readonly check?: number }[]>({}, {}, { check: 0 }, { check: 2 })
 const policy = fc.record({
   attempts: fc.integer({ min: 1, max: 4 }),
   canCancel: fc.boolean(),
@@ -24,7 +25,7 @@ const policy = fc.record({
 describe('an agent, in whatever order things happen', () => {
   it('has one live attempt, counts attempts by retries alone, ends by evidence or command alone, leaves no slot, doubt or timer', async () => {
     const property = fc.asyncProperty(
-      policy,
+      fc.tuple(policy, check).map(([given, checked]) => ({ ...given, ...checked })),
       fc.array(happening, { minLength: 20, maxLength: 60, size: 'max' }),
       async (given, happenings) => {
         await new AgentModel(given).run(happenings)

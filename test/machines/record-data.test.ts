@@ -27,6 +27,7 @@ describe('what a record tells of a transition', () => {
     ['recovering', {}],
     ['retrying', { again: true }],
     ['escalated', { again: false }],
+    ['escalated.conflict', { again: false }],
     ['failed', { again: false }],
     ['skipped', { again: false }],
   ])('says what failed and whether another attempt follows, without the logs: %s', (to, rest) => {
@@ -74,6 +75,21 @@ describe('what a record tells of a transition', () => {
     expect(describeTransition(context, 'completed', { type: 'xstate.done.actor.report', output })).toEqual({
       outcome: { result: 'done', output: { n: 1 }, pullRequests: [] },
     })
+  })
+
+  it('says how a check ended, whatever follows, and nothing of one that was not run', () => {
+    const end = { kind: 'failed', round: 1, of: 3, command: ['npm', 'run', 'a b'], exitCode: 2, output: 'x', ms: 5 }
+    const check = { round: 1, of: 3, command: 'npm run "a b"', passed: false, exitCode: 2, ms: 5 }
+    for (const to of ['reporting', 'reporting.mending'])
+      expect(describeTransition(context, to, { type: 'xstate.done.actor.check', output: end })).toEqual({ check })
+    const stopped = { ...end, exitCode: null, trouble: 'took too long' }
+    expect(
+      describeTransition(context, 'reporting.mending', { type: 'xstate.done.actor.check', output: stopped }),
+    ).toEqual({
+      check: { round: 1, of: 3, command: 'npm run "a b"', passed: false, trouble: 'took too long', ms: 5 },
+    })
+    const unread = { type: 'xstate.done.actor.check', output: { kind: 'unread' } }
+    expect(describeTransition(context, 'reporting', unread)).toBe(undefined)
   })
 
   it.each([

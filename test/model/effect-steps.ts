@@ -79,6 +79,15 @@ const STEPS: Readonly<Record<string, (owing: Owing) => Next[]>> = {
       : ends(owing, 'done', { kind: run.status, rawStatus: run.status })
   },
 
+  checkWork(owing) {
+    const { round, of } = owing.owed.input
+    const check = { round, of, command: ['npm', 'test'], exitCode: 1, output: 'It broke', ms: 1 }
+    return [
+      ...ends(owing, 'done', { ...check, kind: 'passed' }),
+      ...ends(owing, 'done', { ...check, kind: 'failed' }, 'failure'),
+    ]
+  },
+
   readReport(owing) {
     const report = { result: 'Done', pullRequests: [] }
     const failed = { kind: 'reported', message: 'It failed', retryable: true, certain: true }

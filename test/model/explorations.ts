@@ -1,6 +1,7 @@
 import type { Exploration } from './explore.ts'
 
 const CHAIN = { isChained: true, concurrency: 1, onFailure: 'escalate', onTimeout: false } as const
+const CHECKED = { ...CHAIN, isChecked: true } as const
 const PAIR = { ...CHAIN, isChained: false } as const
 
 /** What `npm run model` explores: each wholly. */
@@ -17,6 +18,8 @@ export const EXPLORATIONS: readonly Exploration[] = [
 /** What `npm run model -- --all` explores besides. */
 export const FURTHER: readonly Exploration[] = [
   { name: 'a crash and a failure', model: CHAIN, allowance: { crash: 1, failure: 1 } },
+  { name: 'a crash and work that fails its check', model: CHECKED, allowance: { crash: 1, failure: 1 } },
+  { name: 'a lost message and work that fails its check', model: CHECKED, allowance: { lost: 1, failure: 1 } },
   { name: 'a failure that nobody is asked about', model: { ...CHAIN, onFailure: 'fail' }, allowance: { failure: 2 } },
   { name: 'a crash and a pause', model: CHAIN, allowance: { crash: 1, pause: 1 } },
   { name: 'a crash and a refusal', model: CHAIN, allowance: { crash: 1, refusal: 1 } },

@@ -16,6 +16,8 @@ export interface ModelOptions {
   readonly concurrency: number
   readonly onFailure: 'escalate' | 'fail'
   readonly onTimeout: boolean
+  /** The agents' work is checked; what fails goes back to them once. */
+  readonly isChecked?: boolean
   /** A planted bug: what a search does not find at once counts as never made. */
   readonly isHasty?: boolean
   readonly machines?: { readonly agent?: AnyStateMachine; readonly manager?: AnyStateMachine }
@@ -213,10 +215,17 @@ export class RunModel {
   }
 
   #inputOf(world: World, actor: number): JsonObject {
-    const { onFailure, onTimeout, isChained } = this.options
+    const { onFailure, onTimeout, isChained, isChecked } = this.options
     if (actor === SUPERVISOR) return { run: 'run' }
     if (actor === MANAGER) return { run: 'run', policy: RETRY }
-    const policy = { ...RETRY, onFailure, onTimeout, canCancel: false, canPrompt: true }
+    const policy = {
+      ...RETRY,
+      onFailure,
+      onTimeout,
+      canCancel: false,
+      canPrompt: true,
+      ...(isChecked ? { check: 1 } : {}),
+    }
     const isSkipped = actor === BOB && isChained && this.nameOf(world, ANN) !== 'completed'
     return { run: 'run', task: NAMES[actor] ?? '', policy, ...(isSkipped ? { skip: 'Ann did not complete' } : {}) }
   }

@@ -98,6 +98,15 @@ describe('serve', () => {
     expect([answer.status, orchestrator.calls[0]?.slice(0, 2)]).toEqual([201, ['start', 'hello']])
   })
 
+  it('takes a workflow that uses agents of its machine only where it is told to', async () => {
+    const workflow = WORKFLOW.replace('simulated', 'command:claude')
+    const start = { ...startBody(), body: JSON.stringify({ workflow }) }
+    const [careful, trusting] = [await serving(), await serving({ local: true })]
+    expect((await careful.ask('/v1/runs', start)).status).toBe(422)
+    expect((await trusting.ask('/v1/runs', start)).status).toBe(201)
+    expect([careful.orchestrator.calls.length, trusting.orchestrator.calls.length]).toEqual([0, 1])
+  })
+
   it('takes no workflow that somebody says to have checked', async () => {
     const { ask, orchestrator } = await serving()
     const workflow = {

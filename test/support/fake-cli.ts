@@ -1,11 +1,13 @@
 import { createRunAdmission } from '../../src/api/run-admission.ts'
 import { createRunViews } from '../../src/api/run-views.ts'
 import type { CliContext, Output, Screen, StopSignal } from '../../src/cli/context.ts'
+import type { LocalTools } from '../../src/cli/local-tools.ts'
 import { commanderExitCode, createProgram } from '../../src/cli/program.ts'
 import { reportError } from '../../src/cli/report-error.ts'
 import type { ControlClient } from '../../src/client/control-client.ts'
 import { DataFolderError } from '../../src/domain/errors.ts'
 import type { FolderHold, TakeOptions } from '../../src/hold-folder.ts'
+import { fakeLocalTools } from './fake-local-tools.ts'
 import { FakeOrchestrator, NOON } from './fake-orchestrator.ts'
 
 /** What was written, and waiting for it. */
@@ -72,6 +74,8 @@ export class FakeCli implements CliContext {
   hold: FolderHold | undefined
   /** Whether the folder is still held. */
   check: () => Promise<void> = () => Promise.resolve()
+  /** The git of this machine, and no agent. */
+  local: LocalTools = fakeLocalTools()
   readonly #signals = new Set<(signal: StopSignal) => void>()
 
   readonly now = () => this.time
@@ -124,6 +128,10 @@ export class FakeCli implements CliContext {
 
   async openReader() {
     return this.orchestrator.reader()
+  }
+
+  async openLocal(): Promise<LocalTools> {
+    return this.local
   }
 
   async stampOf(_dataDir: string, runs: readonly string[]): Promise<string> {

@@ -3,6 +3,7 @@ import type { CommandOrigin, CommandReply, RunCommand, TaskCommand } from '../..
 import { CommandRefusedError, IdempotencyConflictError, NotFoundError, UsageError } from '../../src/domain/errors.ts'
 import type { Inspection } from '../../src/domain/inspection.ts'
 import type { JsonObject } from '../../src/domain/json.ts'
+import type { AttemptWork } from '../../src/domain/local-work.ts'
 import type { FolderHealth, Measure, RunCensus } from '../../src/domain/measure.ts'
 import type {
   DataFolderReader,
@@ -52,6 +53,8 @@ export class FakeOrchestrator implements Orchestrator {
   readonly dataDir = 'fake'
   readonly calls: unknown[][] = []
   readonly results = new Map<string, TaskResult>()
+  /** What local agents did, by run. */
+  readonly work = new Map<string, readonly AttemptWork[]>()
   entries: readonly LogEntry[] = []
   closed = false
   /** Awaited before any page of records is given. */
@@ -182,6 +185,11 @@ export class FakeOrchestrator implements Orchestrator {
     return result
   }
 
+  async workOf(run: string): Promise<readonly AttemptWork[]> {
+    if (!this.#forgotten.has(run)) this.#find(run)
+    return this.work.get(run) ?? []
+  }
+
   async logs(run: string, task: string, limit: number): Promise<readonly LogEntry[]> {
     this.calls.push(['logs', run, task, limit])
     return this.entries
@@ -271,6 +279,7 @@ export class FakeOrchestrator implements Orchestrator {
       view: async (run) => this.#forgotten.get(run)?.view ?? this.view(run),
       records: (run, after, limit) => this.records(run, after, limit),
       result: (run, task) => this.result(run, task),
+      workOf: (run) => this.workOf(run),
     }
   }
 

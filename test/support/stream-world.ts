@@ -46,7 +46,7 @@ export class StreamWorld {
       if (this.#asleep.has(run)) throw new NotFoundError(run, 'Nobody carries it.')
       return this.#view(run)
     }
-    const views = createRunViews(this.orchestrator, { view: async (run) => this.#view(run) })
+    const views = createRunViews(this.orchestrator, { view: async (run) => this.#view(run), workOf: async () => [] })
     this.served = { orchestrator: this.orchestrator, views }
     this.hub = new RecordHub(this.served, { clock: this.clock, gatherMs: GATHER_MS, frameBytes: 1000 })
     const read = this.orchestrator.records.bind(this.orchestrator)

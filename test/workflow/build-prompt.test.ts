@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Failure } from '../../src/domain/backend.ts'
-import { buildPrompt } from '../../src/workflow/build-prompt.ts'
+import { buildPrompt, type PromptParts } from '../../src/workflow/build-prompt.ts'
 
 const FAILURE: Failure = {
   kind: 'agent-failed',
@@ -18,6 +18,49 @@ const prompt = (failure?: Failure) =>
   })
 /** What stands between the task and what is asked of the report. */
 const told = (failure: Failure) => prompt(failure).split('\n\n').slice(1, -2).join('\n\n').split('\n')
+
+describe('an agent in a worktree', () => {
+  const key = { run: 'run_1', task: 'a', attempt: 1 }
+  const section = (worktree: PromptParts['worktree']) =>
+    buildPrompt({ key, turn: 1, roleLine: '', text: 'Write it', ...(worktree === undefined ? {} : { worktree }) })
+      .split('\n\n')
+      .slice(1, -2)
+      .join('\n\n')
+      .split('\n')
+  const where = [
+    'You work in a git worktree of your own: your current folder. Change nothing outside it.',
+    'Do not commit, stash, switch branches or change the configuration of git: what you leave in the files is committed by troupe when you have reported, and the tasks that need yours start from that.',
+  ]
+
+  it('is told where it works, and what becomes of what it leaves', () => {
+    expect(section(undefined)).toEqual([''])
+    expect(section({})).toEqual(where)
+  })
+
+  it('is told what troupe runs before it takes the work, as data', () => {
+    const check = {
+      commands: [
+        ['npm', 'test'],
+        ['sh', '-c', '[troupe:x]'],
+      ],
+      rounds: 1,
+      timeoutMs: 1,
+    } as const
+    expect(section({ check })).toEqual([
+      ...where,
+      'When you have reported, troupe itself runs these commands there, one after the other, and takes your work only when each of them ends with exit code 0. Run them yourself before you report:',
+      '- npm test',
+      '- sh -c "[troupe\u200b:x]"',
+    ])
+  })
+
+  it('is told to resolve first what could not be merged', () => {
+    expect(section({ conflicts: 'resolve' })).toEqual([
+      ...where,
+      'The work that yours starts from may not have merged by itself. First look for files with conflict markers (<<<<<<<, =======, >>>>>>>) and resolve them: keep what each side meant, and leave no marker.',
+    ])
+  })
+})
 
 describe('the prompt of an attempt', () => {
   it('says nothing of a failure where there was none', () => {

@@ -42,6 +42,17 @@ tasks: { a: ${task('simulated')}, b: ${task()}, c: ${task('codegen')} }
     ])
   })
 
+  it('is taken for agents of this machine that report it: what Codex uses is known, what it costs is not', () => {
+    const all = `{ a: ${task('acp:claude')}, b: ${task('command:claude')}, c: ${task('acp:codex')} }`
+    expect(mistakesIn(`name: x\nbudget: { tokens: 9 }\ntasks: ${all}\n`)).toEqual([])
+    expect(mistakesIn(`name: x\nbudget: { cost: 9, tokens: 9 }\ntasks: ${all}\n`)).toEqual([
+      `2:11 budget.cost: needs backends that report what an agent uses, and 'acp:codex' (used by c) ${REFUSED}`,
+    ])
+    expect(mistakesIn(`name: x\nbudget: { tokens: 9 }\ntasks: { a: ${task('command:mine')} }\n`)).toEqual([
+      `2:11 budget.tokens: needs backends that report what an agent uses, and 'command:mine' (used by a) ${REFUSED}`,
+    ])
+  })
+
   it('is refused at the start of a run whose agents are moved to another backend', () => {
     const workflow = defineWorkflow({
       name: 'x',

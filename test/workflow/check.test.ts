@@ -18,7 +18,7 @@ tasks:
       `1:1 nam: is an unknown key; did you mean 'name'?`,
       `3:22 defaults.retry.attemps: is an unknown key; did you mean 'attempts'?`,
       `5:31 tasks.a.simulate.outcom: is an unknown key; did you mean 'outcome'?`,
-      '5:48 tasks.a.wat: is an unknown key; known here: role, prompt, needs, if, forEach, output, maxItems, backend, repository, model, agentType, images, priority, uses, timeout, stuckAfter, retry, onFailure, estimate, approval, simulate',
+      '5:48 tasks.a.wat: is an unknown key; known here: role, prompt, needs, if, forEach, output, maxItems, backend, repository, model, agentType, images, priority, uses, timeout, stuckAfter, retry, onFailure, estimate, approval, check, setup, permissions, onConflict, simulate',
     ])
   })
 
@@ -30,10 +30,17 @@ tasks:
     expect([mistake?.startsWith(`${place}: is not supported by this version yet`), others]).toEqual([true, []])
   })
 
-  it('refuses backends of later versions, and unknown ones', () => {
-    expect(inTasks('  a: { prompt: y, backend: acp }\n  b: { prompt: y, backend: codgen }')).toEqual([
-      `3:28 tasks.a.backend: the backend 'acp' is not supported by this version yet; must be one of codegen, simulated, not "acp"`,
-      `4:28 tasks.b.backend: must be one of codegen, simulated, not "codgen"; did you mean 'codegen'?`,
+  it('refuses unknown backends, and agents of this machine without a name', () => {
+    expect(
+      inTasks(`  a: { prompt: y, backend: acp }
+  b: { prompt: y, backend: codgen }
+  c: { prompt: y, backend: "command:Claude Code" }
+  d: { prompt: y, backend: acp:claud }
+  e: { prompt: y, backend: command:my-own-2 }`),
+    ).toEqual([
+      '3:28 tasks.a.backend: names no agent; write which, such as acp:claude',
+      `4:28 tasks.b.backend: must be codegen, simulated, command:NAME or acp:NAME, not "codgen"; did you mean 'codegen'?`,
+      '5:28 tasks.c.backend: must be codegen, simulated, command:NAME or acp:NAME, not "command:Claude Code"',
     ])
   })
 

@@ -12,6 +12,14 @@ const condition = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('expression'), source: z.string() }),
 ])
 
+const command = z.tuple([z.string()], z.string())
+const check = z.strictObject({ commands: z.array(command), rounds: z.int().nonnegative(), timeoutMs: ms })
+const permissions = z.strictObject({
+  rest: z.enum(['reject', 'ask']),
+  deadlineMs: ms,
+  allow: z.array(z.string()),
+})
+
 const taskSpec = z.strictObject({
   id: z.string(),
   role: z.string().exactOptional(),
@@ -43,6 +51,10 @@ const taskSpec = z.strictObject({
   estimateMs: ms.exactOptional(),
   estimateCost: z.number().nonnegative().exactOptional(),
   simulate: jsonObject.exactOptional(),
+  check: check.exactOptional(),
+  setup: z.array(command).exactOptional(),
+  permissions: permissions.exactOptional(),
+  onConflict: z.literal('agent').exactOptional(),
   approval: z.boolean().exactOptional(),
   planned: z.boolean().exactOptional(),
 })

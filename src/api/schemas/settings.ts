@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { DOCUMENTED_LIMITS } from '../../backends/codegen/stand-in/rate-windows.ts'
 import type { RunSettings } from '../../domain/orchestration.ts'
 import type { RateLimit } from '../../domain/workflow.ts'
+import { BACKEND_NAME } from '../../workflow/backend-names.ts'
 import { component, components } from './component.ts'
 
 const LIMITS = Object.keys(DOCUMENTED_LIMITS).map((name) => `codegen.${name}`)
@@ -24,7 +25,11 @@ export const rateLimit = component<RateLimit>('RateLimit')(
 /** How a run is carried out. */
 export const runSettings = z
   .strictObject({
-    backend: z.enum(['codegen', 'simulated']).describe('Overrides the backend of every task.').exactOptional(),
+    backend: z
+      .string()
+      .regex(BACKEND_NAME, { error: 'must be codegen, simulated, command:NAME or acp:NAME' })
+      .describe('Overrides the backend of every task: `codegen`, `simulated`, `command:NAME` or `acp:NAME`.')
+      .exactOptional(),
     limits: z
       .record(limitName, rateLimit)
       .describe('Replaces limits of the account while the run is unfinished.')
@@ -44,3 +49,8 @@ export const runSettings = z
   })
   .describe('How the run is carried out.') satisfies z.ZodType<RunSettings>
 components.add(runSettings, { id: 'RunSettings' })
+
+/** The same of whoever owns the data folder, who may also say where local agents work. */
+export const ownSettings = runSettings.extend({
+  directory: z.string().exactOptional(),
+}) satisfies z.ZodType<RunSettings>

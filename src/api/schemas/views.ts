@@ -5,6 +5,7 @@ import type { RunOutcome } from '../../domain/orchestration.ts'
 import type { PullRequest } from '../../domain/report.ts'
 import type {
   AttemptView,
+  CheckView,
   DecisionView,
   FailureView,
   LateView,
@@ -16,6 +17,7 @@ import type {
   TaskView,
 } from '../../domain/views.ts'
 import { component } from './component.ts'
+import { collectedWork } from './local-work.ts'
 import { instant, json, jsonObject, names, runId, seq, taskId } from './values.ts'
 
 const ms = z.number().describe('Milliseconds since 1970, UTC.')
@@ -36,8 +38,10 @@ const failure = component<FailureView>('Failure')(
         'crashed',
         'timeout',
         'unknown-outcome',
+        'conflict',
         'reported',
         'invalid-report',
+        'check-failed',
         'agent-failed',
         'cancelled-outside',
         'deadline',
@@ -107,12 +111,30 @@ const steerView = component<SteerView>('Steer')(
   }),
 )
 
+const checkView = component<CheckView>('Check')(
+  z.object({
+    attempt: z.int().positive(),
+    round: z.int().positive().describe('Which of the attempt’s checks it was.'),
+    of: z.int().positive().describe('How many there are at most.'),
+    at: instant,
+    command: z.string().describe('The command that failed, else the last.'),
+    passed: z.boolean(),
+    exitCode: z.int().exactOptional(),
+    trouble: z.string().describe('Why it counts as failed, where no exit code says it.').exactOptional(),
+    ms: z.number().describe('How long all commands took, ms.'),
+  }),
+)
+
 /** A task, or the manager, as people see it. */
 export const taskView = component<TaskView>('TaskView')(
   z.object({
     task: taskId,
     forEach: z.boolean().describe('A forEach task itself: its items have agents, it has none.').exactOptional(),
     role: z.string().exactOptional(),
+    agent: z
+      .string()
+      .describe('The agent of this machine that carries it out, such as acp:claude; absent where a service does.')
+      .exactOptional(),
     state: z
       .string()
       .describe(
@@ -147,6 +169,11 @@ export const taskView = component<TaskView>('TaskView')(
       .describe('Attempts that ended after they had been given up. Nothing takes what they returned by itself.')
       .exactOptional(),
     adopted: z.int().positive().describe('The attempt whose late result a person adopted.').exactOptional(),
+    checks: z
+      .array(checkView)
+      .describe('Checks of the present attempt’s work: commands that troupe itself ran.')
+      .exactOptional(),
+    collected: collectedWork.describe('What git knows of the work that completed it.').exactOptional(),
     agentRuns: z.int().positive().describe('How many agent runs were made for it.').exactOptional(),
     ranMs: z.number().describe('How long they ran up to the last record, ms.').exactOptional(),
     ranSince: instant.describe('`ranMs` has grown since then.').exactOptional(),

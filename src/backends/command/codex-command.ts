@@ -1,0 +1,41 @@
+import { codexFailure } from './codex-failure.ts'
+import { codexReader } from './codex-lines.ts'
+import type { CommandDialect, StartedWith, TurnStart } from './command-dialect.ts'
+
+/**
+ * Codex, `codex exec --json`: a turn is a process, its prompt comes on stdin, which an argument's bound does not hold for and which can
+ * wait until its process is noted.
+ */
+export function codexDialect(extraArgs: readonly string[]): CommandDialect {
+  return {
+    resumes: true,
+    usage: true,
+    stopSignal: 'SIGTERM',
+    exitCodes: [0],
+    saysEnd: true,
+    start: (turn) => startOf(turn, extraArgs),
+    reader: codexReader,
+    explain(stderr, now) {
+      const said = [...stderr.matchAll(/^Error: (.+)$/gm)].at(-1)?.[1]
+      return said === undefined ? undefined : codexFailure(said, now)
+    },
+    sessionTrouble: (stderr) => (/no rollout found for thread id/i.test(stderr) ? 'unknown' : undefined),
+  }
+}
+
+/**
+ * Its sandbox lets it write in its folder alone, not in the repository's own git folder: its commits would fail, and troupe makes them.
+ * `resume` takes no sandbox of its own, which is why it stands last.
+ */
+function startOf({ prompt, session, model, permissions }: TurnStart, extraArgs: readonly string[]): StartedWith {
+  const network = permissions.allow.includes('fetch') ? ['-c', 'sandbox_workspace_write.network_access=true'] : []
+  const args = [
+    ...['exec', '--json', '--color', 'never', '--skip-git-repo-check'],
+    ...['-c', 'approval_policy="never"', '-c', 'sandbox_mode="workspace-write"', ...network],
+    ...(model === undefined ? [] : ['--model', model]),
+    ...extraArgs,
+    ...(session === undefined ? [] : ['resume', session]),
+    '-',
+  ]
+  return { args, stdin: prompt, keepsStdin: false }
+}

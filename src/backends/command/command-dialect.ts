@@ -1,0 +1,49 @@
+import type { EndFailure } from '../../domain/backend.ts'
+import type { Clock } from '../../domain/clock.ts'
+import type { PermissionSpec } from '../../domain/local-work.ts'
+import type { LineReader } from './turn-fact.ts'
+
+/** How one kind of agent is started for a turn, and how its output is read. */
+export interface CommandDialect {
+  /** Whether the session of an earlier turn can be gone on with. */
+  readonly resumes: boolean
+  readonly usage: boolean
+  /** The signal that ends it together with its tools. */
+  readonly stopSignal: 'SIGINT' | 'SIGTERM'
+  readonly exitCodes: readonly number[]
+  /** An exit without a line that tells of the end is a crash. */
+  readonly saysEnd: boolean
+  /** How a turn under way is told something: what is written to its stdin. Absent: it cannot be. */
+  steer?(text: string): string
+  start(turn: TurnStart): StartedWith
+  reader(clock: Clock): LineReader
+  /** Why it failed, by what it printed to stderr; undefined: an agent that failed. */
+  explain?(stderr: string, now: number): EndFailure | undefined
+  /** Whether it ended before it began, since there is no such session, or there is one already. */
+  sessionTrouble?(stderr: string): 'unknown' | 'taken' | undefined
+}
+
+/** What a turn is started with. */
+export interface TurnStart {
+  readonly prompt: string
+  /** The session that is gone on with; absent: a new one. */
+  readonly session: string | undefined
+  readonly uuid: string
+  readonly model: string | undefined
+  /** The worktree. */
+  readonly cwd: string
+  /** The attempt's own folder. */
+  readonly folder: string
+  readonly permissions: PermissionSpec
+}
+
+/** A turn's process. */
+export interface StartedWith {
+  readonly args: readonly string[]
+  /** Written to its stdin; null: it has none. */
+  readonly stdin: string | null
+  /** Its stdin is closed only when the turn has ended. */
+  readonly keepsStdin: boolean
+  /** The session's id, where it is known before the agent says so. */
+  readonly session?: string
+}

@@ -1,4 +1,4 @@
-/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations, window, faults, makespan, watching, rest, stream, broadcast, reconnect, worktrees or agent-start (real agents without troupe). */
+/** Benchmarks: one JSON line a case. `npm run bench [-- CASE]`; CASE is throughput, creations, window, faults, makespan, watching, rest, stream, broadcast, reconnect, worktrees or agent-start (real agents with troupe and without). */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { limitHeapGrowth } from '../src/host/heap-growth.ts'
@@ -56,7 +56,7 @@ else {
   if (only === undefined || only === 'reconnect') print('reconnect', await measureReconnect(10_000))
   if (only === undefined || only === 'worktrees') print('worktrees', await measureWorktrees(10_000, 8))
   if (only === undefined || only === 'agent-start') {
-    const starts = await measureAgentStarts(5)
+    const starts = await measureAgentStarts(9, size)
     if (starts === undefined) console.error('agent-start: the real agents are not installed: npm run agents:install')
     for (const start of starts ?? []) print('agent-start', start)
   }

@@ -169,7 +169,8 @@ class LocalOrchestrator implements Orchestrator {
       }
     }
     // Only now the index knows of each run whether it has ended.
-    if (tryAgain) await this.#accounts.releaseLeft((id) => index.get(id)?.finished === true)
+    if (tryAgain && this.#parts.local !== undefined)
+      await this.#accounts.releaseLeft((id) => index.get(id)?.finished === true)
     if (resumed.length === 0 && failures.length > 0) throw failures[0]
     return resumed
   }

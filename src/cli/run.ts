@@ -22,11 +22,17 @@ export interface RunFlags extends SettingsFlags {
 export async function runCommand(context: CliContext, file: string | undefined, flags: RunFlags): Promise<number> {
   const given = parseSettings(flags)
   const { workflow, inputs } = await prepare(file, flags)
+  const dataDir = dataDirOf(flags, context.env)
   const backends = given.backend === undefined ? [...backendsOf(workflow)] : [given.backend]
+  const isLocal = backends.some(isLocalBackend)
+  if (isLocal) {
+    const { checkLocalRun } = await import('./check-local-run.ts')
+    await checkLocalRun(context, workflow, { backend: given.backend, dataDir })
+  }
   // Local agents work in the repository that the command was typed in, whoever carries the run.
-  const settings: RunSettings = backends.some(isLocalBackend) ? { ...given, directory: resolve(context.cwd) } : given
+  const settings: RunSettings = isLocal ? { ...given, directory: resolve(context.cwd) } : given
   return pursueRuns(context, {
-    dataDir: dataDirOf(flags, context.env),
+    dataDir,
     json: flags.json === true,
     verb: 'started',
     begin: async (target) => [await target.start(workflow, inputs, settings)],

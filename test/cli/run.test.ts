@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { BackendError, DataFolderError } from '../../src/domain/errors.ts'
+import { temporaryFolder } from '../support/control-socket.ts'
 import { FakeCli } from '../support/fake-cli.ts'
 import { taskView } from '../support/fake-orchestrator.ts'
 import { workflowFile } from '../support/workflow-file.ts'
@@ -51,6 +52,8 @@ describe('troupe run --json', () => {
   it('lets local agents work in the repository that it is typed in', async () => {
     const cli = cliWith(completes)
     cli.cwd = '/code/shop'
+    const repository = async (top: string) => ({ top, commonDir: `${top}/.git`, head: 'c0ffee' })
+    cli.local = { ...cli.local, repository }
     const file = await workflowFile()
     await cli.run('run', file, '--input', 'request=x', '--json', '--backend', 'acp:claude')
     await cli.run('run', file, '--input', 'request=x', '--json', '--backend', 'simulated')
@@ -58,6 +61,19 @@ describe('troupe run --json', () => {
       { backend: 'acp:claude', directory: '/code/shop' },
       { backend: 'simulated' },
     ])
+  })
+
+  it('starts nothing where a local agent is not known or has no repository to work in', async () => {
+    const cli = cliWith(completes)
+    cli.cwd = await temporaryFolder()
+    const text = (backend: string) => `name: one\ntasks: { only: { prompt: Do it, backend: "${backend}" } }\n`
+    expect(await cli.run('run', await workflowFile(text('acp:nobody')))).toBe(2)
+    expect(await cli.run('run', await workflowFile(text('acp:claude')))).toBe(2)
+    expect(cli.stderr.lines).toEqual([
+      "troupe: There is no agent 'acp:nobody'. There are: acp:claude, acp:codex; describe others under agents: in troupe.config.yaml.",
+      expect.stringMatching(/^troupe: Local agents need a git repository with files: .*not a git repository/),
+    ])
+    expect([cli.taken, cli.orchestrator.calls]).toEqual([[], []])
   })
 
   it.each([

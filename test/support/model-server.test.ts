@@ -227,6 +227,21 @@ it.each(BOTH)('asks %s once more for a call that was interrupted, by another id'
   expect([second.name, second.input, second.id === first.id]).toEqual([first.name, first.input, false])
 })
 
+it('asks once more for a call that the end of an agent cut short, in whichever words that is written', async () => {
+  const { url } = await playing(WORK)
+  const ends = [
+    [codex(url), 'Wall time: 0.2 seconds\naborted by user', mark()],
+    [claude(url), "The user doesn't want to proceed with this tool use.", '[Request interrupted by user for tool use]'],
+  ] as const
+  for (const [agent, result, next] of ends) {
+    agent.say(mark())
+    const first = (await agent.next()).calls[0] as Call
+    agent.result(first, result)
+    agent.say(next)
+    expect((await agent.next()).calls[0]?.input).toEqual(first.input)
+  }
+})
+
 it('begins the next turn with its own mark, and ends one that is not written with a plain report', async () => {
   const agent = codex((await playing({ spec: [[{ say: 'One.' }], [{ run: 'two' }, { json: [2] }]] })).url)
   agent.say(mark(1))

@@ -28,6 +28,9 @@ const CLAUDE_KINDS: Readonly<Record<string, Kind>> = {
   model_not_found: 'invalid',
 }
 
+/** The system's word for why a provider was not reached: claude-agent-acp has no kind for it. */
+const NOT_REACHED = /\bAPI Error: .*\b(E(CONN\w+|AI_AGAIN|HOSTUNREACH|NETUNREACH|NOTFOUND|PIPE|TIMEDOUT))\b/
+
 /** What codex-acp puts into `data.codexErrorInfo`: a word, or an object whose one name is the word. */
 const CODEX_KINDS: Readonly<Record<string, Kind>> = {
   unauthorized: 'auth',
@@ -58,7 +61,7 @@ export interface FailureFacts {
   readonly limit?: ToldLimit | undefined
 }
 
-/** How a turn failed, by the error that its prompt was answered with. The words of a message decide nothing. */
+/** How a turn failed, by the error that its prompt was answered with. The words of a message decide nothing, but for the system's own. */
 export function failureOf(error: unknown, facts: FailureFacts): EndFailure {
   if (error instanceof BackendError) {
     const { kind, message, retryable, notBefore } = error
@@ -115,7 +118,7 @@ function loginMessage({ name, login }: FailureFacts, words: string): string {
   return `${name} is not logged in (${words}). ${login}`
 }
 
-function kindOf({ code, data }: RequestError, limit: ToldLimit | undefined): Kind {
+function kindOf({ code, data, message }: RequestError, limit: ToldLimit | undefined): Kind {
   if (code === AUTH_REQUIRED) return 'auth'
   if (code === NOT_FOUND) return 'not-found'
   if (code === CANCELLED) return 'agent-failed'
@@ -127,7 +130,8 @@ function kindOf({ code, data }: RequestError, limit: ToldLimit | undefined): Kin
     const status = numberOf(recordOf(recordOf(codexErrorInfo)[codex])['httpStatusCode'])
     return kindOfStatus(status) ?? CODEX_KINDS[codex] ?? 'agent-failed'
   }
-  return limit?.isRejected === true ? 'limit' : 'agent-failed'
+  if (limit?.isRejected === true) return 'limit'
+  return word !== undefined && NOT_REACHED.test(message) ? 'unreachable' : 'agent-failed'
 }
 
 function kindOfStatus(status: number | undefined): Kind | undefined {

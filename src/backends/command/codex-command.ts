@@ -1,3 +1,4 @@
+import { oneLine } from './bounds.ts'
 import { codexFailure } from './codex-failure.ts'
 import { codexReader } from './codex-lines.ts'
 import type { CommandDialect, StartedWith, TurnStart } from './command-dialect.ts'
@@ -19,6 +20,8 @@ export function codexDialect(extraArgs: readonly string[]): CommandDialect {
       const said = [...stderr.matchAll(/^Error: (.+)$/gm)].at(-1)?.[1]
       return said === undefined ? undefined : codexFailure(said, now)
     },
+    // A change outside of its sandbox is no item of its turn.
+    refusals: (stderr) => [...stderr.matchAll(/\berror=(patch rejected: .+)$/gm)].map(([, what = '']) => oneLine(what)),
     sessionTrouble: (stderr) => (/no rollout found for thread id/i.test(stderr) ? 'unknown' : undefined),
   }
 }

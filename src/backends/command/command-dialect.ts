@@ -19,6 +19,8 @@ export interface CommandDialect {
   reader(clock: Clock): LineReader
   /** Why it failed, by what it printed to stderr; undefined: an agent that failed. */
   explain?(stderr: string, now: number): EndFailure | undefined
+  /** What it was not allowed to do, where only what it printed to stderr tells that. */
+  refusals?(stderr: string): readonly string[]
   /** Whether it ended before it began, since there is no such session, or there is one already. */
   sessionTrouble?(stderr: string): 'unknown' | 'taken' | undefined
 }

@@ -66,7 +66,9 @@ export class CommandTurn {
       const exit = await process.exited
       const wasEnded = this.#ending !== undefined
       await this.end()
-      return { told: this.#told, exit, stderr: process.stderrTail(), wasEnded }
+      const stderr = process.stderrTail()
+      for (const what of this.#dialect.refusals?.(stderr) ?? []) this.#options.events.saw({ kind: 'denied', what })
+      return { told: this.#told, exit, stderr, wasEnded }
     } finally {
       this.#listens = false
       this.#sent()

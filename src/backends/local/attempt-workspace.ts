@@ -101,16 +101,22 @@ export class AttemptWorkspace {
       return
     }
     const { worktrees } = this.#machine
-    const { task, attempt } = this.#key
-    const message = `troupe: what attempt ${attempt} of ${task} left`
-    const { work, stashed } = await worktrees.collect(worktree, message, never)
-    if (collected?.work.commit !== work.commit && (work.commits > 0 || collected !== undefined))
-      await this.#notes.note({ fact: 'collected', turn, work, stashed })
+    // What has come since its last turn was collected is a check's, and none of its work.
+    if (collected?.turn !== turn) await this.#collectLeft(worktree, turn, collected?.work.commit)
     const { kept } = await worktrees.clean(worktree, join(this.#notes.folder, KEPT), never)
     // What else lies there, a home, is still in use by the run.
     const place = await this.#machine.place(this.#key)
     for (const folder of [place, dirname(place)]) await this.#machine.clock.operation(rmdir(folder).catch(() => {}))
     await this.#notes.note({ fact: 'released', kept })
+  }
+
+  async #collectLeft(worktree: PreparedWorktree, turn: number, before: string | undefined): Promise<void> {
+    const { task, attempt } = this.#key
+    const message = `troupe: what attempt ${attempt} of ${task} left`
+    const never = new AbortController().signal
+    const { work, stashed } = await this.#machine.worktrees.collect(worktree, message, never)
+    if (before !== work.commit && (work.commits > 0 || before !== undefined))
+      await this.#notes.note({ fact: 'collected', turn, work, stashed })
   }
 
   /** Ends everything that runs for the attempt, checks included. */

@@ -5,7 +5,7 @@ export function continuationText(asked: string, why: 'troupe' | 'limit'): string
   const what =
     why === 'limit'
       ? 'Your provider made you wait; that is over.'
-      : 'You were interrupted in the middle of this turn: what ran was stopped, your files are as you left them.'
+      : 'You were interrupted in the middle of this turn: what ran was stopped, your files are as you left them. Nobody rejected anything: a call that reads as rejected or aborted by the user was only cut short.'
   return [
     `${what} Look first at what is done already in your current folder, and say so in a sentence. Then carry on where you were, and do nothing twice. What was asked of you, in full:`,
     asked,

@@ -6,7 +6,7 @@ import { type AttemptRefs, attemptBranch, moveRefs, readRefs, readStart, refsOf,
 import { mergeNeeds } from './merge-needs.ts'
 import { refused, type Site } from './repository-site.ts'
 import { adminOf } from './stage-work.ts'
-import { stashOf } from './stash.ts'
+import { STASH } from './stash.ts'
 import { discard, forget, holdsFiles, realPlace, registered, removeLeftLocks } from './worktree-places.ts'
 import type { PreparedWorktree, WorktreeOrder } from './worktrees.ts'
 
@@ -23,7 +23,10 @@ export async function prepareWorktree(site: Site, order: WorktreeOrder): Promise
     throw refused(
       `The worktree of ${formatKey(order.key)} cannot be in ${top} itself: ${path}. Choose a place outside it.`,
     )
-  const start = (await readStart(site.git, refs)) ?? (await begin(site, order, refs, path))
+  // Each call of git takes as long as all else here: what is there is asked for at once.
+  const found = await readRefs(site.git, [refs.start, refs.head, refs.ready, STASH])
+  const begun = found.has(refs.start) ? await readStart(site.git, refs) : undefined
+  const start = begun ?? (await begin(site, order, { refs, path, found }))
   const prepared: PreparedWorktree = {
     repository: top,
     path: order.path,
@@ -32,29 +35,36 @@ export async function prepareWorktree(site: Site, order: WorktreeOrder): Promise
     conflicts: start.conflicts,
     stash: start.stash,
   }
-  const ready = (await readRefs(site.git, [refs.ready])).size > 0
+  const ready = found.has(refs.ready)
+  const hasBranch = begun === undefined || found.has(refs.head)
+  const reason = formatKey(order.key)
   const known = await clock.operation(registered(commonDir, path))
   const there = await clock.operation(holdsFiles(path))
   await clock.operation(removeLeftLocks(commonDir, refs, known?.admin))
   if (ready && there) {
-    await reattach(site, refs, { path, admin: known?.admin, reason: formatKey(order.key) })
+    await reattach(site, refs, { path, admin: known?.admin, reason, hasBranch })
     return prepared
   }
   if (there && !ready && known === undefined && start.path !== path) throw occupied(path)
-  await make(site, refs, { path, admin: known?.admin, reason: formatKey(order.key) })
+  await make(site, refs, { path, admin: known?.admin, reason, hasBranch })
   await fill(site, refs, path, start)
   if (!ready) await moveRefs(site.git, [{ ref: refs.ready, from: undefined, to: start.base }])
   return prepared
 }
 
 /** Decides where the attempt begins, and keeps that in git. */
-async function begin(site: Site, order: WorktreeOrder, refs: AttemptRefs, path: string): Promise<Start> {
+async function begin(
+  site: Site,
+  order: WorktreeOrder,
+  at: { readonly refs: AttemptRefs; readonly path: string; readonly found: ReadonlyMap<string, string> },
+): Promise<Start> {
   const { git, clock } = site
+  const { refs, path, found } = at
   if (await clock.operation(holdsFiles(path))) throw occupied(path)
   const { base, merging, conflicts } = await mergeNeeds(git, order)
-  const start: Start = { path, base, merging, conflicts, stash: await stashOf(git) }
+  const start: Start = { path, base, merging, conflicts, stash: found.get(STASH) ?? null }
   const blob = await git.line(['hash-object', '-w', '--stdin'], { input: JSON.stringify(start) })
-  const tip = (await readRefs(git, [refs.head])).get(refs.head)
+  const tip = found.get(refs.head)
   if (tip !== undefined && tip !== base) {
     const what = `There is a branch ${refs.branch} already, with commits that troupe knows nothing of.`
     throw refused(`${what} Rename it (git branch -m ${refs.branch} NAME), then retry.`)
@@ -83,13 +93,17 @@ function namespaceTaken(error: unknown): BackendError | undefined {
 async function make(
   site: Site,
   refs: AttemptRefs,
-  place: { readonly path: string; readonly admin: string | undefined; readonly reason: string },
+  place: {
+    readonly path: string
+    readonly admin: string | undefined
+    readonly reason: string
+    readonly hasBranch: boolean
+  },
 ): Promise<void> {
   const { git, clock, exclusively } = site
-  const { path, admin, reason } = place
+  const { path, admin, reason, hasBranch } = place
   await clock.operation(discard(path))
-  if ((await readRefs(git, [refs.head])).size === 0)
-    await moveRefs(git, [{ ref: refs.head, from: undefined, to: await git.commit(refs.base) }])
+  if (!hasBranch) await moveRefs(git, [{ ref: refs.head, from: undefined, to: await git.commit(refs.base) }])
   await exclusively(async () => {
     if (admin !== undefined) await clock.operation(forget(admin))
     const options = ['--no-checkout', '--lock', '--reason', reason, '--force', '--force']
@@ -119,16 +133,21 @@ async function fill(site: Site, refs: AttemptRefs, path: string, start: Start): 
 async function reattach(
   site: Site,
   refs: AttemptRefs,
-  place: { readonly path: string; readonly admin: string | undefined; readonly reason: string },
+  place: {
+    readonly path: string
+    readonly admin: string | undefined
+    readonly reason: string
+    readonly hasBranch: boolean
+  },
 ): Promise<void> {
   const { clock, commonDir } = site
-  const { path, reason } = place
+  const { path, reason, hasBranch } = place
   const moved = await clock.operation(adminOf(path))
   const admin = place.admin ?? ((await clock.operation(isAdmin(moved, commonDir))) ? moved : undefined)
   if (admin !== undefined) return clock.operation(link(path, admin))
   const spare = `${path}.again`
   const before = await clock.operation(registered(commonDir, spare))
-  await make(site, refs, { path: spare, admin: before?.admin, reason })
+  await make(site, refs, { path: spare, admin: before?.admin, reason, hasBranch })
   const made = await clock.operation(registered(commonDir, spare))
   if (made === undefined) throw occupied(path)
   const git = site.git.at(path, { GIT_DIR: made.admin, GIT_WORK_TREE: path })

@@ -24,9 +24,8 @@ const lists = new Map<string, LimitFunction>()
 
 /** The repository that a folder lies in. Throws BackendError `refused`, which says what is wrong. */
 export async function openSite(clock: Clock, git: Git): Promise<Site> {
-  await checkVersion(git)
-  const top = await tell(git, '--show-toplevel')
-  const commonDir = await clock.operation(realpath(await tell(git, '--git-common-dir')))
+  const [top, common] = await placesOf(git)
+  const commonDir = await clock.operation(realpath(common))
   const list = lists.get(commonDir) ?? pLimit(1)
   lists.set(commonDir, list)
   return { clock, git: git.at(top), top, commonDir, exclusively: (work) => list(work) }
@@ -39,7 +38,8 @@ export async function headOf({ git, top }: Site): Promise<string> {
   throw refused(`The repository ${top} has no commit yet. Commit something first: agents begin at a commit.`)
 }
 
-async function checkVersion(git: Git): Promise<void> {
+/** Throws BackendError `refused` where git is missing or too old. */
+export async function checkVersion(git: Git): Promise<void> {
   const said = await git.at('/').line(['version'])
   const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(said) ?? []
   const [oldMajor, oldMinor] = OLDEST_GIT
@@ -47,9 +47,17 @@ async function checkVersion(git: Git): Promise<void> {
   throw refused(`git is too old here: '${said}'. Install git ${oldMajor}.${oldMinor} or newer.`)
 }
 
-async function tell(git: Git, what: '--show-toplevel' | '--git-common-dir'): Promise<string> {
+/** Its top folder, and where git keeps what is of the whole repository. */
+async function placesOf(git: Git): Promise<readonly [top: string, commonDir: string]> {
+  const [top = '', common = '', ...more] = (await tell(git, '--show-toplevel', '--git-common-dir')).split('\n')
+  if (more.length === 0) return [top, common]
+  // A name has a line's end in it.
+  return [await tell(git, '--show-toplevel'), await tell(git, '--git-common-dir')]
+}
+
+async function tell(git: Git, ...what: readonly ('--show-toplevel' | '--git-common-dir')[]): Promise<string> {
   try {
-    return await git.line(['rev-parse', '--path-format=absolute', what])
+    return await git.line(['rev-parse', '--path-format=absolute', ...what])
   } catch (error) {
     if (!(error instanceof BackendError) || error.kind !== 'crashed') throw error
     const said = error.message.replace(/^git rev-parse failed in /, '')

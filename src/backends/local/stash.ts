@@ -1,8 +1,11 @@
 import type { Git } from './git.ts'
 
+/** Its newest entry. */
+export const STASH = 'refs/stash'
+
 /** All worktrees of a repository share one stash. Null where it is empty. */
 export async function stashOf(git: Git): Promise<string | null> {
-  return (await git.commit('refs/stash')) ?? null
+  return (await git.commit(STASH)) ?? null
 }
 
 /**
@@ -12,15 +15,7 @@ export async function stashOf(git: Git): Promise<string | null> {
 export async function hasStashed(git: Git, branch: string, before: string | null): Promise<boolean> {
   if ((await stashOf(git)) === before) return false
   if ((await stashOf(git)) === null) return false
-  const entries = await git.list([
-    'log',
-    '-z',
-    '--walk-reflogs',
-    '--no-show-signature',
-    '--format=%H %gs',
-    'refs/stash',
-    '--',
-  ])
+  const entries = await git.list(['log', '-z', '--walk-reflogs', '--no-show-signature', '--format=%H %gs', STASH, '--'])
   const known = entries.findIndex((entry) => before !== null && entry.startsWith(before))
   const added = known < 0 ? entries : entries.slice(0, known)
   return added.some(

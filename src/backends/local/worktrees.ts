@@ -7,7 +7,7 @@ import { collectWork } from './collect-work.ts'
 import { Git } from './git.ts'
 import { prepareWorktree } from './prepare-worktree.ts'
 import { removeRunBranches } from './remove-branches.ts'
-import { headOf, openSite, type Site } from './repository-site.ts'
+import { checkVersion, headOf, openSite, type Site } from './repository-site.ts'
 
 export interface WorktreeOrder {
   readonly key: AttemptKey
@@ -64,6 +64,7 @@ export interface Cleaning {
 export class Worktrees {
   readonly #clock: Clock
   readonly #own: Readonly<Record<string, string | undefined>>
+  #isNewEnough = false
 
   /** `env`: troupe's own environment, of which git is given what it needs. */
   constructor(options: { readonly clock: Clock; readonly env?: Readonly<Record<string, string | undefined>> }) {
@@ -104,8 +105,11 @@ export class Worktrees {
     return removeRunBranches((await this.#site(repository, signal)).git, run)
   }
 
-  #site(folder: string, signal: AbortSignal): Promise<Site> {
+  async #site(folder: string, signal: AbortSignal): Promise<Site> {
     const clock = this.#clock
-    return openSite(clock, new Git({ clock, folder, signal, own: this.#own, set: {} }))
+    const git = new Git({ clock, folder, signal, own: this.#own, set: {} })
+    if (!this.#isNewEnough) await checkVersion(git)
+    this.#isNewEnough = true
+    return openSite(clock, git)
   }
 }

@@ -139,6 +139,10 @@ describe('agents by name', () => {
     ])
   })
 
+  it('ask no model for anything that nobody asked them for', () => {
+    expect(acpAgent('codex', undefined)?.set).toMatchObject({ CODEX_ACP_PROMPT_SUGGESTIONS: 'false' })
+  })
+
   it('keep of a preset what their description does not say', () => {
     const agent = acpAgent('claude', { steer: true, env: ['MY_KEY'], set: { A: 'b' }, memoryMb: 1, home: 'private' })
     expect(agent).toMatchObject({

@@ -102,6 +102,19 @@ describe('a turn over the Agent Client Protocol', () => {
     expect(seen.map((one) => ('text' in one ? one.text.length : 0))).toEqual([20, 4_000, 4_000])
   })
 
+  it('reaches the model as words where it begins with a slash, and is no command to the program', async () => {
+    const { conversation, agents } = await converse({ settings: { steer: true } })
+    await conversation.open(UNHURRIED)
+    const turn = conversation.turn(`/clear this.\n${play({ awaitSteer: true })}`)
+    expect(await conversation.steer('/help')).toBe('injected')
+    await turn
+    const prompts = agents[0]?.heard.flatMap(({ params }) => {
+      const { prompt = [] } = params as { readonly prompt?: readonly { readonly text: string }[] }
+      return prompt.map(({ text }) => text.slice(0, 7))
+    })
+    expect(prompts).toEqual(['\n/clear', '\n/help'])
+  })
+
   it.each([
     ['max_tokens', 'acp:scripted used up the tokens that one turn may take', true],
     ['max_turn_requests', 'acp:scripted used up the steps that one turn may take', true],
@@ -158,6 +171,18 @@ describe('a prompt that is answered with an error', () => {
     const end = await conversation.turn(play({ error: { code: -32000, message: 'Authentication required' } }))
     const message = "acp:scripted is not logged in (Authentication required). Run 'scripted login'."
     expect(end).toEqual({ kind: 'failed', text: '', failure: { kind: 'auth', message, retryable: false } })
+  })
+
+  it('says that its provider was not reached, where the system says so and the agent has no word for it', async () => {
+    const { conversation } = await converse()
+    await conversation.open(UNHURRIED)
+    const message = 'Internal error: API Error: Unable to connect to API (ECONNRESET)'
+    const fail = (errorKind: string) =>
+      conversation.turn(play({ error: { code: -32603, message, data: { errorKind } } }))
+    expect([await fail('unknown'), await fail('invalid_request')]).toMatchObject([
+      { failure: { kind: 'unreachable', message: `acp:scripted: ${message}`, retryable: true } },
+      { failure: { kind: 'invalid', retryable: false } },
+    ])
   })
 
   it('waits for the end of a limit that its provider has told', async () => {

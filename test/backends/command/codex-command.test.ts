@@ -94,6 +94,16 @@ describe('a turn of codex', () => {
     ])
   })
 
+  it('tells what its sandbox refused, which is no item of its turn', async () => {
+    const { conversation, seen } = codex(`
+      await prompt()
+      console.error('2026-11-23T02:13:49Z ERROR codex_core::tools::router: error=patch rejected: writing outside of the project; rejected by user approval settings')
+      say(...begins, says('All is done.'), done(1, 1))`)
+    expect(await conversation.turn('x')).toMatchObject({ kind: 'complete', text: 'All is done.' })
+    const what = 'patch rejected: writing outside of the project; rejected by user approval settings'
+    expect(seen.at(-1)).toEqual({ kind: 'denied', what })
+  })
+
   it('cannot be told anything', async () => {
     const told: Promise<unknown>[] = []
     const { conversation } = codex(`await prompt(); say(...begins, says('ok'), done(1, 1))`, {

@@ -393,6 +393,9 @@ describe('the work of a local agent', () => {
     expect(await backend.check?.(ref, { turn: 2, check }, never)).toMatchObject({ passed: true, exitCode: 0 })
     const work = await backend.collect?.(ref, 2, never)
     expect(work?.files.map(({ path }) => path)).toEqual(['spec.md'])
+    backend.release?.(key)
+    await backend.close()
+    expect(git('rev-parse', BRANCH)).toBe(work?.commit)
   })
 
   it('stays on its branch when the attempt is let go; the worktree goes', async () => {

@@ -120,8 +120,11 @@ class Walk {
   /** The calls of a step that came to an end, in order; one that was interrupted is made again. */
   #made(path: string): MadeCall[] {
     const prefix = this.#prefix(path)
-    return this.#turn.said.flatMap((part) => {
+    return this.#turn.said.flatMap((part, at) => {
       if (part.kind !== 'result' || !part.id.startsWith(prefix) || isInterruption(part.text)) return []
+      const after = this.#turn.said[at + 1]
+      // Claude's result of a call that was cut short reads as one that somebody rejected; what follows tells.
+      if (after?.kind === 'user' && after.text.startsWith('[Request interrupted by user')) return []
       const call = this.#turn.said.find((other) => other.kind === 'call' && other.id === part.id)
       return [{ name: call?.kind === 'call' ? call.name : '', result: part.text, failed: part.failed }]
     })

@@ -1,0 +1,4 @@
+import { backendContract } from './backend-contract.ts'
+import { protocol } from './subjects.ts'
+
+backendContract(protocol)

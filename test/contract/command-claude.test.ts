@@ -1,0 +1,5 @@
+import { describeWithAgents } from '../support/describe-with-agents.ts'
+import { backendContract } from './backend-contract.ts'
+import { claudeCommand } from './subjects.ts'
+
+describeWithAgents('the contract, kept with a real agent', () => backendContract(claudeCommand))

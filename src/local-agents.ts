@@ -52,11 +52,9 @@ export class LocalAgents {
   /** A finished run is removed: its agents' homes go, and what git keeps of it where that is merged. */
   async forget(run: string): Promise<void> {
     const { clock, folder } = this.#options
-    const { readAttemptWork } = await clock.operation(import('./backends/local/attempt-work.ts'))
-    const attempts = await clock.operation(readAttemptWork(folder.runFolder(run)))
-    if (attempts.length === 0) return
-    const repositories = new Set(attempts.flatMap(({ work }) => work?.repository ?? []))
-    await (await this.#takeMachine()).forget(run, [...repositories])
+    const { foldersOf } = await clock.operation(import('./backends/local/attempt-work.ts'))
+    const folders = await clock.operation(foldersOf(folder.runFolder(run)))
+    if (folders.size > 0) await (await this.#takeMachine()).forget(run, [...folders])
   }
 
   /** Attempts of runs that this is true of that were not let go, each with its backend. */

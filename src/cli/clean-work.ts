@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { attemptFolder } from '../backends/local/attempt-notes.ts'
-import { KEPT } from '../backends/local/attempt-work.ts'
+import { foldersOf, KEPT } from '../backends/local/attempt-work.ts'
 import { BackendError } from '../domain/errors.ts'
 import type { AttemptWork } from '../domain/local-work.ts'
 import type { LocalTools } from './local-tools.ts'
@@ -46,7 +46,12 @@ export async function cleanWork(
       removed.push(path)
     })
   }
-  for (const repository of new Set(attempts.flatMap(({ work }) => work?.repository ?? []))) {
+  const repositories = new Set(attempts.flatMap(({ work }) => work?.repository ?? []))
+  for (const folder of await foldersOf(runFolder)) {
+    if (!repositories.has(folder))
+      await tried(folder, async () => void repositories.add((await worktrees.open(folder, signal)).top))
+  }
+  for (const repository of repositories) {
     await tried(repository, async () => {
       const result = await worktrees.removeBranches(repository, run, signal)
       branches.push(...result.removed)

@@ -28,10 +28,15 @@ export function takeOversOf(tools: Pick<LocalTools, 'git'>, attempts: readonly A
   for (const attempt of attempts) if (attempt.state === 'complete') newest.set(attempt.task, attempt)
   const byRepository = new Map<string, CollectedWork[]>()
   for (const { work } of newest.values()) {
-    if (work === undefined || work.commit === work.base) continue
-    byRepository.set(work.repository, [...(byRepository.get(work.repository) ?? []), work])
+    if (work !== undefined) byRepository.set(work.repository, [...(byRepository.get(work.repository) ?? []), work])
   }
-  return Promise.all([...byRepository].map(([repository, works]) => takeOver(tools.git(repository), repository, works)))
+  const changed = [...byRepository].filter(([, works]) => works.some(hasChanged))
+  return Promise.all(changed.map(([repository, works]) => takeOver(tools.git(repository), repository, works)))
+}
+
+/** One that changed nothing may still hold the merged work of others: it began there. */
+function hasChanged({ base, commit }: CollectedWork): boolean {
+  return commit !== base
 }
 
 async function takeOver(git: Git, repository: string, works: readonly CollectedWork[]): Promise<TakeOver> {
@@ -44,7 +49,7 @@ async function takeOver(git: Git, repository: string, works: readonly CollectedW
     branches.delete(head)
     const tips = await independent(git, [...branches.keys()])
     const lost: string[] = []
-    for (const { branch, commit } of works) {
+    for (const { branch, commit } of works.filter(hasChanged)) {
       if (!commits.has(branch) && !(await isHeld(git, commit, [head, ...tips]))) lost.push(branch)
     }
     return { repository, branches: tips.flatMap((commit) => branches.get(commit) ?? []).sort(), gone: lost }

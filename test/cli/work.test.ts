@@ -160,6 +160,20 @@ describe('troupe work', () => {
     expect(await takeOverOf(cliWith([one, late, two, failed]))).toEqual([{ repository: folder, branches, gone: [] }])
   })
 
+  it('names the branch of one that changed nothing where that holds the merged work of others', async () => {
+    const { folder, attempt } = await repository()
+    const one = await attempt('one')
+    const two = await attempt('two')
+    await git(folder, 'checkout', '-q', '-b', branchOf('review'), branchOf('one'))
+    await git(folder, 'merge', '-q', '--no-edit', branchOf('two'))
+    const merged = await git(folder, 'rev-parse', 'HEAD')
+    await git(folder, 'checkout', '-q', 'main')
+    const work = workOf({ repository: folder, branch: branchOf('review'), base: merged, commit: merged })
+    const review = attemptOf({ task: 'review', work, branch: work.branch })
+    const branches = [branchOf('review')]
+    expect(await takeOverOf(cliWith([one, two, review]))).toEqual([{ repository: folder, branches, gone: [] }])
+  })
+
   it('says why it cannot tell how, and of a repository that is gone', async () => {
     const gone = attemptOf({
       task: 'a',

@@ -62,7 +62,10 @@ export class Command {
     })
     this.child.stdout?.on('data', (chunk: Buffer) => this.#heard('stdout', chunk))
     this.child.stderr?.on('data', (chunk: Buffer) => this.#heard('stderr', chunk))
+    // Where it cannot be started, nothing is ever closed.
+    this.child.on('error', (error) => this.#heard('stderr', Buffer.from(`${error.message}\n`)))
     this.ended = new Promise((resolve) => {
+      this.child.on('error', () => this.child.emit('close', null, null))
       this.child.on('close', (code, signal) => {
         this.#over = true
         this.#wake()

@@ -44,6 +44,12 @@ export async function readAttemptWork(runFolder: string): Promise<readonly Attem
   )
 }
 
+/** The folders in repositories that a run's attempts were to work in: git may hold branches of one that did nothing. */
+export async function foldersOf(runFolder: string): Promise<ReadonlySet<string>> {
+  const attempts = await readNotedAttempts(runFolder)
+  return new Set(attempts.map(({ state }) => state.collected?.work.repository ?? state.workspace.repository))
+}
+
 async function isThere(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,

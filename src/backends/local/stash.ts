@@ -4,7 +4,7 @@ import type { Git } from './git.ts'
 export const STASH = 'refs/stash'
 
 /** All worktrees of a repository share one stash. Null where it is empty. */
-export async function stashOf(git: Git): Promise<string | null> {
+async function stashOf(git: Git): Promise<string | null> {
   return (await git.commit(STASH)) ?? null
 }
 

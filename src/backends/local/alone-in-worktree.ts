@@ -12,9 +12,14 @@ const turns = new Map<string, LimitFunction>()
 
 /**
  * Does something to a worktree that nothing else does anything to: one call at a time, and first what a killed troupe left running is
- * killed too. A git that lived on would write into what is made anew, under locks that are taken for left over.
+ * killed too, unless nobody has been there before. A git that lived on would write into what is made anew, under locks that are taken for left over.
  */
-export async function aloneInWorktree<T>(site: Site, path: string, work: (site: Site) => Promise<T>): Promise<T> {
+export async function aloneInWorktree<T>(
+  site: Site,
+  path: string,
+  work: (site: Site) => Promise<T>,
+  isNew = false,
+): Promise<T> {
   const { clock, git } = site
   const real = await clock.operation(realPlace(path))
   const mark = createHash('sha256').update(real).digest('hex').slice(0, 16)
@@ -23,7 +28,7 @@ export async function aloneInWorktree<T>(site: Site, path: string, work: (site: 
   try {
     return await turn(async () => {
       git.signal.throwIfAborted()
-      await sweep(WORKTREE_MARK, mark, { clock })
+      if (!isNew) await sweep(WORKTREE_MARK, mark, { clock })
       return work({ ...site, git: git.with({ [WORKTREE_MARK]: mark }) })
     })
   } finally {

@@ -53,6 +53,7 @@ export class AttemptWorkspace {
   /** The worktree, made where it is not there, with its setup done. Safe to call again. Throws BackendError. */
   async prepare(order: WorkspaceOrder, signal: AbortSignal): Promise<PreparedWorktree> {
     const { worktrees, clock } = this.#machine
+    const isNew = this.#notes.state === undefined
     const base = await this.#baseOf(order, signal)
     if (this.#notes.state?.turn === 0 || this.#notes.state === undefined)
       await this.#notes.note({ fact: 'ordered', backend: this.#agent.id, workspace: order, base })
@@ -60,7 +61,8 @@ export class AttemptWorkspace {
     await clock.operation(mkdir(place, { recursive: true, mode: 0o700 }))
     const { repository, needs, onConflict } = order
     const path = join(place, TREE)
-    const prepared = await worktrees.prepare({ key: this.#key, repository, base, needs, onConflict, path }, signal)
+    const wanted = { key: this.#key, repository, base, needs, onConflict, path, isNew }
+    const prepared = await worktrees.prepare(wanted, signal)
     if (this.#notes.state?.worktree === undefined) await this.#notes.note({ fact: 'workspace', worktree: prepared })
     if (this.#notes.state?.ready !== true) await this.#setUp(order, prepared, signal)
     return prepared

@@ -56,7 +56,7 @@ export class LocalAttempt {
       await this.#machine.guarded()
       const { conflicts } = await this.#workspace.prepare(order.workspace, signal)
       const text = conflicts.length > 0 ? `${conflictText(conflicts)}\n\n${order.prompt}` : order.prompt
-      await this.#notes.write('model', order.model ?? '')
+      if (order.model !== undefined) await this.#notes.write('model', order.model)
       await this.#turns.open(signal)
       signal.throwIfAborted()
       await this.#turns.send(1, text)

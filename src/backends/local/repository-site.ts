@@ -22,10 +22,20 @@ export interface Site {
 /** Of all repositories of this process; what runs in them at the same time would disturb each other whoever asks for it. */
 const lists = new Map<string, LimitFunction>()
 
-/** The repository that a folder lies in. Throws BackendError `refused`, which says what is wrong. */
-export async function openSite(clock: Clock, git: Git): Promise<Site> {
-  const [top, common] = await placesOf(git)
-  const commonDir = await clock.operation(realpath(common))
+/** Where a repository is. */
+export interface Places {
+  readonly top: string
+  readonly commonDir: string
+}
+
+/** Where the repository is that a folder lies in. Throws BackendError `refused`, which says what is wrong. */
+export async function placesOf(clock: Clock, git: Git): Promise<Places> {
+  const [top, common] = await askPlaces(git)
+  return { top, commonDir: await clock.operation(realpath(common)) }
+}
+
+/** A repository to work in. */
+export function openSite(clock: Clock, git: Git, { top, commonDir }: Places): Site {
   const list = lists.get(commonDir) ?? pLimit(1)
   lists.set(commonDir, list)
   return { clock, git: git.at(top), top, commonDir, exclusively: (work) => list(work) }
@@ -48,7 +58,7 @@ export async function checkVersion(git: Git): Promise<void> {
 }
 
 /** Its top folder, and where git keeps what is of the whole repository. */
-async function placesOf(git: Git): Promise<readonly [top: string, commonDir: string]> {
+async function askPlaces(git: Git): Promise<readonly [top: string, commonDir: string]> {
   const [top = '', common = '', ...more] = (await tell(git, '--show-toplevel', '--git-common-dir')).split('\n')
   if (more.length === 0) return [top, common]
   // A name has a line's end in it.

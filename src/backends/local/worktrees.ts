@@ -7,7 +7,7 @@ import { collectWork } from './collect-work.ts'
 import { Git } from './git.ts'
 import { prepareWorktree } from './prepare-worktree.ts'
 import { removeRunBranches } from './remove-branches.ts'
-import { checkVersion, headOf, openSite, type Site } from './repository-site.ts'
+import { checkVersion, headOf, openSite, type Places, placesOf, type Site } from './repository-site.ts'
 
 export interface WorktreeOrder {
   readonly key: AttemptKey
@@ -19,6 +19,8 @@ export interface WorktreeOrder {
   readonly onConflict: 'escalate' | 'agent'
   /** Where the worktree is to be, absolute, outside the repository. */
   readonly path: string
+  /** Nobody has begun it before: no killed troupe can have left a git at work there. */
+  readonly isNew?: boolean
 }
 
 /** Plain JSON. */
@@ -64,6 +66,7 @@ export interface Cleaning {
 export class Worktrees {
   readonly #clock: Clock
   readonly #own: Readonly<Record<string, string | undefined>>
+  readonly #places = new Map<string, Places>()
   #isNewEnough = false
 
   /** `env`: troupe's own environment, of which git is given what it needs. */
@@ -81,7 +84,7 @@ export class Worktrees {
   /** Throws BackendError `conflict`, which names tasks, branches, files and what to do. Work that is there is left as it is. */
   async prepare(order: WorktreeOrder, signal: AbortSignal): Promise<PreparedWorktree> {
     const site = await this.#site(order.repository, signal)
-    return aloneInWorktree(site, order.path, (alone) => prepareWorktree(alone, order))
+    return aloneInWorktree(site, order.path, (alone) => prepareWorktree(alone, order), order.isNew)
   }
 
   /** Commits what was left. None of the attempt's processes may live. */
@@ -110,6 +113,8 @@ export class Worktrees {
     const git = new Git({ clock, folder, signal, own: this.#own, set: {} })
     if (!this.#isNewEnough) await checkVersion(git)
     this.#isNewEnough = true
-    return openSite(clock, git)
+    const places = this.#places.get(folder) ?? (await placesOf(clock, git))
+    this.#places.set(folder, places)
+    return openSite(clock, git, places)
   }
 }

@@ -1,9 +1,10 @@
-import { mkdir, open, readFile, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Clock } from '../../domain/clock.ts'
 import { DataFolderError } from '../../domain/errors.ts'
 import { type AttemptKey, portableTaskId } from '../../domain/ids.ts'
 import { type AttemptFact, type AttemptState, type NewFact, withFact } from './attempt-facts.ts'
+import { makeFolders, syncFolder } from './make-folders.ts'
 
 const NOTES = 'notes.ndjson'
 const NEWLINE = 0x0a
@@ -130,20 +131,6 @@ function factIn(line: string): AttemptFact | undefined {
   }
 }
 
-/** As mkdir's `recursive`, which never ends where a file system refuses with ENOENT; each made one is synced into its parent. */
-async function makeFolders(path: string, mayMakeParent = true): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 })
-    await syncFolder(dirname(path))
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : ''
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
-    if (code !== 'ENOENT' || !mayMakeParent || dirname(path) === path) throw error
-    await makeFolders(dirname(path))
-    await makeFolders(path, false)
-  }
-}
-
 async function writeSynced(path: string, text: string): Promise<void> {
   const file = await open(path, 'w', 0o600)
   try {
@@ -151,15 +138,6 @@ async function writeSynced(path: string, text: string): Promise<void> {
     await file.sync()
   } finally {
     await file.close()
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 

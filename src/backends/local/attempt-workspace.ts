@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, rmdir } from 'node:fs/promises'
+import { rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { BackendError } from '../../domain/errors.ts'
 import { type AttemptKey, formatKey } from '../../domain/ids.ts'
@@ -10,6 +10,7 @@ import type { AttemptNotes } from './attempt-notes.ts'
 import { KEPT } from './attempt-work.ts'
 import type { LocalAgent } from './conversation.ts'
 import type { LocalMachine } from './local-machine.ts'
+import { makeFolders } from './make-folders.ts'
 import { ATTEMPT_MARK, OWNER_MARK, sweep } from './process-marks.ts'
 import { runCommands } from './run-commands.ts'
 import { TREE } from './work-place.ts'
@@ -58,7 +59,7 @@ export class AttemptWorkspace {
     if (this.#notes.state?.turn === 0 || this.#notes.state === undefined)
       await this.#notes.note({ fact: 'ordered', backend: this.#agent.id, workspace: order, base })
     const place = await this.#machine.place(this.#key)
-    await clock.operation(mkdir(place, { recursive: true, mode: 0o700 }))
+    await clock.operation(makePlace(place))
     const { repository, needs, onConflict } = order
     const path = join(place, TREE)
     const wanted = { key: this.#key, repository, base, needs, onConflict, path, isNew }
@@ -179,6 +180,16 @@ export class AttemptWorkspace {
       retryable: false,
       certain: true,
     })
+  }
+}
+
+async function makePlace(place: string): Promise<void> {
+  try {
+    await makeFolders(place)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const message = `The folder for a worktree, ${place}, cannot be made: ${reason}. Set TROUPE_WORK_DIR, or workDir in troupe.config.yaml.`
+    throw new BackendError(message, { kind: 'refused', retryable: false, certain: true, cause })
   }
 }
 

@@ -1,7 +1,8 @@
-import { copyFile, lstat, mkdir, readdir } from 'node:fs/promises'
+import { copyFile, lstat, readdir } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { readRefs, refsOf } from './attempt-refs.ts'
 import type { Git } from './git.ts'
+import { makeFolders } from './make-folders.ts'
 import { refused, type Site } from './repository-site.ts'
 import { discard, forget, holdsFiles, realPlace, registeredAt, removeLeftLocks } from './worktree-places.ts'
 import type { Cleaning, PreparedWorktree } from './worktrees.ts'
@@ -59,7 +60,7 @@ async function copyFiles(files: readonly string[], from: string, to: string): Pr
 
 async function copied(from: string, to: string): Promise<boolean> {
   try {
-    await mkdir(dirname(to), { recursive: true, mode: 0o700 })
+    await makeFolders(dirname(to))
     await copyFile(from, to)
     return true
   } catch {

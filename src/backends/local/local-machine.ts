@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../domain/clock.ts'
 import { type AttemptKey, portableTaskId } from '../../domain/ids.ts'
 import { AttemptNotes } from './attempt-notes.ts'
 import { type Guard, startGuard } from './guard-process.ts'
+import { makeFolders } from './make-folders.ts'
 import { OWNER_MARK, sweep } from './process-marks.ts'
 import { defaultWorkDir, ownerOf } from './work-place.ts'
 import { Worktrees } from './worktrees.ts'
@@ -73,7 +74,7 @@ export class LocalMachine {
   /** A home of its own for an attempt's agent. It outlives the attempt: its sessions lie there. */
   async home(key: AttemptKey): Promise<string> {
     const home = join(await this.place(key), 'home')
-    await this.clock.operation(mkdir(home, { recursive: true, mode: 0o700 }))
+    await this.clock.operation(makeFolders(home))
     return home
   }
 

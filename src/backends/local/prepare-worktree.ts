@@ -90,16 +90,15 @@ function namespaceTaken(error: unknown): BackendError | undefined {
   )
 }
 
-async function make(
-  site: Site,
-  refs: AttemptRefs,
-  place: {
-    readonly path: string
-    readonly admin: string | undefined
-    readonly reason: string
-    readonly hasBranch: boolean
-  },
-): Promise<void> {
+/** Where a worktree is to be, and what git knows of it. */
+interface Place {
+  readonly path: string
+  readonly admin: string | undefined
+  readonly reason: string
+  readonly hasBranch: boolean
+}
+
+async function make(site: Site, refs: AttemptRefs, place: Place): Promise<void> {
   const { git, clock, exclusively } = site
   const { path, admin, reason, hasBranch } = place
   await clock.operation(discard(path))
@@ -130,16 +129,7 @@ async function fill(site: Site, refs: AttemptRefs, path: string, start: Start): 
  * Ties a folder with work in it to the repository again: an agent may have removed the file in it, a person git's own folder of it or moved
  * the place of all worktrees. A repository of its own that an agent made there is left alone.
  */
-async function reattach(
-  site: Site,
-  refs: AttemptRefs,
-  place: {
-    readonly path: string
-    readonly admin: string | undefined
-    readonly reason: string
-    readonly hasBranch: boolean
-  },
-): Promise<void> {
+async function reattach(site: Site, refs: AttemptRefs, place: Place): Promise<void> {
   const { clock, commonDir } = site
   const { path, reason, hasBranch } = place
   const moved = await clock.operation(adminOf(path))

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { chmod, lstat, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { promisify } from 'node:util'
 import type { AttemptRefs } from './attempt-refs.ts'
+import { makeFolders } from './make-folders.ts'
 
 const run = promisify(execFile)
 
@@ -14,7 +15,7 @@ export interface RegisteredWorktree {
 
 /** Where a worktree is or will be, as git writes it: links on the way to it are followed. Makes the folder that it lies in. */
 export async function realPlace(path: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolders(dirname(path))
   return join(await realpath(dirname(path)), basename(path))
 }
 

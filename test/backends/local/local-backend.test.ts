@@ -45,12 +45,12 @@ afterEach(async () => {
 })
 
 /** A process of troupe that works with the agent; nothing of an earlier one is in its memory. */
-function open(agent: ScriptedAgent, gate: Promise<void> = Promise.resolve()): Backend {
+function open(agent: ScriptedAgent, gate: Promise<void> = Promise.resolve(), workDir = join(root, 'work')): Backend {
   const machine = new LocalMachine({
     clock: realClock,
     dataDir: join(root, 'data'),
     runFolder: (run) => join(root, 'data', run),
-    workDir: join(root, 'work'),
+    workDir,
     env: { ...process.env, SCRIPTED_KEY: 'key', CODEGEN_API_TOKEN: 'secret', TROUPE_TOKEN: 'secret' },
     gate,
   })
@@ -231,6 +231,12 @@ describe('a local agent run', () => {
     const create = open(agent).create(order({ setup }), never)
     await expect(create).rejects.toThrow(/setup command 'node .* ended with code 3 .*no such lock file/s)
     expect(agent.turns).toEqual([])
+  })
+
+  it('is refused where there can be no folder for its worktree', async () => {
+    const nowhere = process.platform === 'linux' ? '/proc/1/troupe' : '/dev/null/troupe'
+    const create = open(new ScriptedAgent(), undefined, nowhere).create(order(), never)
+    await expect(create).rejects.toThrow(/^The folder for a worktree, .* cannot be made: .*Set TROUPE_WORK_DIR/)
   })
 
   it('of another backend is not known', async () => {

@@ -28,6 +28,10 @@ export class ScriptedAgent implements LocalAgent {
   readonly answers: string[] = []
   stops = 0
   openFails: Error | undefined
+  /** Called when a conversation is opened. */
+  onOpen: (options: ConversationOptions) => void = () => {}
+  /** What each opening came to. */
+  readonly openings: ('ready' | 'failed')[] = []
   session: string | undefined = 'session-1'
   readonly #waiting: ((turn: ScriptedTurn) => void)[] = []
 
@@ -66,7 +70,19 @@ class ScriptedConversation implements Conversation {
   }
 
   async open(): Promise<void> {
+    this.#agent.onOpen(this.#options)
+    try {
+      await this.#open()
+      this.#agent.openings.push('ready')
+    } catch (error) {
+      this.#agent.openings.push('failed')
+      throw error
+    }
+  }
+
+  async #open(): Promise<void> {
     if (this.#agent.openFails !== undefined) throw this.#agent.openFails
+    await this.#options.whole
     if (this.#agent.session !== undefined) await this.#options.events.session(this.#agent.session)
   }
 

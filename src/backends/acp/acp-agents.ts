@@ -27,6 +27,8 @@ const CLAUDE: AcpProfile = {
   ],
   // Over the protocol a limit is silent: its retries are few, so that it becomes an error that can be waited for properly.
   set: { CLAUDE_CODE_MAX_RETRIES: '2', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1' },
+  // Its sessions are told their folder, and read it in processes of their own.
+  startsEarly: true,
   // It asks in this one, so that the workflow's permissions decide.
   modes: ['default'],
   login: "Set ANTHROPIC_API_KEY, or log in with 'claude-agent-acp --cli auth login'.",
@@ -52,6 +54,7 @@ const CODEX: AcpProfile = {
   ],
   // After each turn it would ask the model what its user may say next, for a composer that is not there.
   set: { NO_BROWSER: '1', CODEX_ACP_PROMPT_SUGGESTIONS: 'false' },
+  startsEarly: true,
   // What its sandbox keeps from it, it asks for; the default mode lets a model answer that.
   modes: ['workspace-write', 'agent'],
   sandboxed: true,
@@ -119,6 +122,7 @@ function profileOf(name: string, described: AcpDescription | undefined): AcpProf
     ...(home === undefined ? {} : { home }),
     ...(model === undefined ? {} : { model }),
     modes: described.mode === undefined ? (preset?.modes ?? []) : [described.mode],
+    ...(preset?.startsEarly === undefined || described.args !== undefined ? {} : { startsEarly: preset.startsEarly }),
     ...(preset?.sandboxed === undefined ? {} : { sandboxed: preset.sandboxed }),
     ...(preset?.titled === undefined ? {} : { titled: preset.titled }),
     ...(preset?.clientMeta === undefined ? {} : { clientMeta: preset.clientMeta }),

@@ -110,12 +110,13 @@ export class AcpConversation implements Conversation {
 
   async #open(signal: AbortSignal): Promise<void> {
     if (this.#line !== undefined && !this.#line.link.closed) return
-    const { clock, events } = this.#options
+    const { clock, events, whole } = this.#options
     const given = AbortSignal.any([signal, this.#stopped.signal])
     given.throwIfAborted()
     await this.#line?.wire.end()
     this.#line = undefined
     this.#isReady = false
+    if (this.#profile.startsEarly !== true) await whole
     const wire = await clock.operation(this.#startWire(this.#options))
     let giveUp: (() => void) | undefined
     try {
@@ -123,6 +124,7 @@ export class AcpConversation implements Conversation {
         giveUp = () => reject(given.reason)
         given.addEventListener('abort', giveUp)
         if (given.aborted) giveUp()
+        whole?.catch(reject)
       })
       await Promise.race([this.#start(wire), aborted])
     } catch (error) {
@@ -135,7 +137,7 @@ export class AcpConversation implements Conversation {
   }
 
   async #start(wire: AgentWire): Promise<void> {
-    const { clock, events, cwd, env, attempt, model = this.#profile.model } = this.#options
+    const { clock, events, cwd, env, whole, attempt, model = this.#profile.model } = this.#options
     await events.process({ pid: wire.pid, startedAt: wire.startedAt })
     const link = new AgentLink({
       name: this.#profile.id,
@@ -150,6 +152,7 @@ export class AcpConversation implements Conversation {
     try {
       const session = await startSession(link, this.#profile, {
         cwd,
+        whole,
         env,
         model,
         title: attempt,

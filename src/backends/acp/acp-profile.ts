@@ -15,6 +15,8 @@ export interface AcpProfile {
   readonly model?: string
   /** Modes its sessions may work in: the first of them that it offers is set. Empty: it stays in its own. */
   readonly modes: readonly string[]
+  /** Its process reads nothing in the folder that it is started in: it can be started before the worktree is whole. */
+  readonly startsEarly?: true
   /** Its commands run in a sandbox of its own: what it asks for is to leave that. */
   readonly sandboxed?: true
   /** Its new sessions are given a title: without one it would ask a model for it, in a turn of its own that nobody watches. */

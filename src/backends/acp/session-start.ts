@@ -24,6 +24,8 @@ export interface StartedSession {
 
 export interface SessionOrder {
   readonly cwd: string
+  /** When the worktree there is. */
+  readonly whole: Promise<void> | undefined
   /** What a new one is called. */
   readonly title: string
   /** To be gone on with. */
@@ -49,6 +51,7 @@ export async function startSession(link: AgentLink, profile: AcpProfile, order: 
     const speaks = `speaks version ${numberOf(version) ?? 'unknown'} of the Agent Client Protocol, troupe speaks version ${PROTOCOL_VERSION}`
     throw refused(`${profile.id} ${speaks}. Install a version of it that does. ${profile.install}`)
   }
+  await order.whole
   const { loadSession, sessionCapabilities } = recordOf(agent['agentCapabilities'])
   const canResume = isThere(recordOf(sessionCapabilities)['resume'])
   const ways = { canResume, canLoad: loadSession === true }

@@ -9,6 +9,8 @@ import type { CommandDialect, StartedWith, TurnStart } from './command-dialect.t
  */
 export function codexDialect(extraArgs: readonly string[]): CommandDialect {
   return {
+    // Seen with 0.169 by its system calls; AGENTS.md and all else it reads once it has its prompt.
+    readsFirst: ['.codex'],
     resumes: true,
     usage: true,
     stopSignal: 'SIGTERM',

@@ -4,8 +4,9 @@ import { BackendError, toFailure } from '../../domain/errors.ts'
 import type { Conversation, ConversationOptions, TurnEnd } from '../local/conversation.ts'
 import { findProgram } from '../local/find-program.ts'
 import { oneLine } from './bounds.ts'
-import type { CommandDialect } from './command-dialect.ts'
+import type { CommandDialect, StartedWith } from './command-dialect.ts'
 import { CommandTurn, type EndedTurn } from './command-turn.ts'
+import { EarlyStart, isAnyIn } from './early-start.ts'
 import { SessionUsage } from './session-usage.ts'
 
 /** A new session, the known one, and what is tried when that proves wrong. */
@@ -28,6 +29,7 @@ export class CommandConversation implements Conversation {
   readonly #usage: SessionUsage
   #path: string | undefined
   #session: string | undefined
+  #early: EarlyStart | undefined
   #turn: CommandTurn | undefined
   #settled: Promise<unknown> = Promise.resolve()
   #stopped = false
@@ -42,6 +44,8 @@ export class CommandConversation implements Conversation {
   async open(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     this.#path = await pathOf(this.#agent, this.#options.env)
+    const { whole } = this.#options
+    if (whole !== undefined) await this.#startEarly(this.#path, whole)
   }
 
   turn(text: string): Promise<TurnEnd> {
@@ -69,6 +73,7 @@ export class CommandConversation implements Conversation {
 
   async stop(): Promise<void> {
     this.#stopped = true
+    await this.#early?.end()
     await this.#turn?.end()
     await this.#settled
   }
@@ -96,14 +101,34 @@ export class CommandConversation implements Conversation {
     return { kind: 'failed', failure: { kind: 'not-found', message, retryable: true }, text: '' }
   }
 
-  async #start(path: string, prompt: string, session: string | undefined): Promise<EndedTurn> {
+  /** Resolves when the worktree is whole, rejects when it will not be. */
+  async #startEarly(path: string, whole: Promise<void>): Promise<void> {
+    const { readsFirst } = this.#agent.dialect
+    if (readsFirst === undefined || this.#stopped) return whole
+    const early = new EarlyStart(this.#agent.dialect, path, this.#startedWith('', this.#session), this.#options)
+    this.#early = early
+    try {
+      await whole
+    } catch (error) {
+      await early.end()
+      throw error
+    }
+    // It knows nothing of what came after it.
+    if (await this.#options.clock.operation(isAnyIn(this.#options.cwd, readsFirst))) await early.end()
+  }
+
+  #startedWith(prompt: string, session: string | undefined): StartedWith {
     const { cwd, folder, uuid, permissions } = this.#options
     const model = this.#options.model ?? this.#agent.model
-    const startedWith = this.#agent.dialect.start({ prompt, session, uuid, model, cwd, folder, permissions })
+    return this.#agent.dialect.start({ prompt, session, uuid, model, cwd, folder, permissions })
+  }
+
+  async #start(path: string, prompt: string, session: string | undefined): Promise<EndedTurn> {
+    const startedWith = this.#startedWith(prompt, session)
     const turn = new CommandTurn(this.#agent.dialect, path, this.#options)
     this.#turn = turn
     try {
-      return await turn.run(startedWith)
+      return await turn.run(startedWith, await this.#early?.take(startedWith.args))
     } finally {
       this.#turn = undefined
       if (this.#agent.dialect.resumes) this.#session = turn.session ?? session

@@ -48,14 +48,13 @@ export class CommandTurn {
     return this.#session
   }
 
-  /** Starts it and reads what it prints until nothing of it is left. Rejects when it cannot be started or noted; nothing is left then. */
-  async run(startedWith: StartedWith): Promise<EndedTurn> {
-    const { cwd, env, clock } = this.#options
-    const { args, stdin } = startedWith
-    const process = await startProcess({
-      ...{ command: this.#path, args, cwd, env, clock },
-      stdin: stdin === null ? 'ignore' : 'pipe',
-    })
+  /**
+   * Starts it, or takes over what was `started` so, and reads what it prints until nothing of it is left. Rejects when it cannot be started
+   * or noted; nothing is left then.
+   */
+  async run(startedWith: StartedWith, started?: AgentProcess): Promise<EndedTurn> {
+    const { clock } = this.#options
+    const process = started ?? (await startCommand(this.#path, startedWith, this.#options))
     this.#process = process
     // It was ended before it was there.
     if (this.#isOver) void this.end()
@@ -92,8 +91,7 @@ export class CommandTurn {
     this.#isOver = true
     const process = this.#process
     if (!process) return Promise.resolve()
-    const how = { clock: this.#options.clock, signal: this.#dialect.stopSignal, closeMs: 0, signalMs: STOPS_WITHIN_MS }
-    this.#ending ??= endProcess(process, how)
+    this.#ending ??= endCommand(process, this.#dialect, this.#options)
     return this.#ending
   }
 
@@ -136,4 +134,22 @@ export class CommandTurn {
     this.#session = session
     await this.#options.events.session(session)
   }
+}
+
+/** Starts a turn's process, which is told nothing yet. Throws BackendError. */
+export function startCommand(
+  command: string,
+  { args, stdin }: StartedWith,
+  { cwd, env, clock }: ConversationOptions,
+): Promise<AgentProcess> {
+  return startProcess({ command, args, cwd, env, clock, stdin: stdin === null ? 'ignore' : 'pipe' })
+}
+
+/** Ends it with its tools; resolves when it is gone. */
+export function endCommand(
+  process: AgentProcess,
+  { stopSignal }: CommandDialect,
+  { clock }: ConversationOptions,
+): Promise<void> {
+  return endProcess(process, { clock, signal: stopSignal, closeMs: 0, signalMs: STOPS_WITHIN_MS })
 }

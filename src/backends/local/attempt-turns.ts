@@ -1,20 +1,19 @@
 import type { AgentRunState } from '../../domain/backend.ts'
-import { sleep, type TimerHandle } from '../../domain/clock.ts'
+import { sleep } from '../../domain/clock.ts'
 import { type AttemptKey, formatKey } from '../../domain/ids.ts'
 import type { AttemptState, NotedEnd } from './attempt-facts.ts'
-import { type AttemptLog, glanceAt } from './attempt-log.ts'
+import type { AttemptLog } from './attempt-log.ts'
 import type { AttemptNotes } from './attempt-notes.ts'
 import type { AttemptWorkspace } from './attempt-workspace.ts'
 import { continuationText, freshSessionText, laterTurnText } from './continuation.ts'
 import type { Conversation, LocalAgent, Observation, TurnEnd } from './conversation.ts'
 import type { LocalMachine } from './local-machine.ts'
+import { TurnSigns } from './turn-signs.ts'
 
 /** A limit that ends within this is waited for in the turn; a longer one ends it, so that others may use its slot. */
 const LIMIT_WAIT_MS = 10 * 60_000
 const LIMIT_FIRST_MS = 20_000
 const LIMIT_WAITS = 6
-/** What an agent does is told at most this often. */
-const TELL_EVERY_MS = 2_000
 const NOTE_AGAIN_MS = 5_000
 /** What an answer or a name of a file holds of an agent's last text, characters. */
 const MOST_RESULT = 16 * 1024 * 1024
@@ -33,22 +32,22 @@ export interface AttemptTurnsOptions {
 export class AttemptTurns {
   readonly #options: AttemptTurnsOptions
   #conversation: Conversation | undefined
+  /** A conversation that is being made ready while its worktree is filled. */
+  #early: { readonly opening: Promise<void>; readonly isWhole: Promise<boolean> } | undefined
   /** The turn under way. */
   #running: Promise<void> | undefined
-  #asks: { readonly id: string; readonly what: string } | undefined
-  #glance: string | undefined
-  #limitedUntil: number | undefined
+  readonly #signs: TurnSigns
   /** Aborted when nothing is to be begun any more. */
   #over = new AbortController()
   /** What ended from now on was interrupted, and is not noted as an end. */
   #interrupted = false
-  #tell: TimerHandle | undefined
   /** The session of before could not be gone on with: the next prompt goes to one that knows nothing. */
   #isLost = false
   #beganAnew = false
 
   constructor(options: AttemptTurnsOptions) {
     this.#options = options
+    this.#signs = new TurnSigns(options.machine.clock, () => options.onChange())
   }
 
   get isRunning(): boolean {
@@ -61,29 +60,46 @@ export class AttemptTurns {
   }
 
   get asks(): boolean {
-    return this.#asks !== undefined
+    return this.#signs.asks !== undefined
   }
 
   /** How the turn under way stands, or one that was interrupted and has not gone on yet. */
   standing(): Pick<AgentRunState, 'status' | 'rawStatus' | 'summary' | 'progress'> {
-    if (this.#asks !== undefined) {
-      const summary = `may it do this? ${this.#asks.what} (answer yes or no)`
-      return { status: 'paused', rawStatus: 'asks for permission', summary }
-    }
-    if (this.#limitedUntil !== undefined) {
-      const until = new Date(this.#limitedUntil).toISOString()
-      return { status: 'active', rawStatus: 'rate limited', progress: `waits for its provider until ${until}` }
-    }
-    const progress = this.#glance === undefined ? {} : { progress: this.#glance }
-    return { status: 'active', rawStatus: this.isRunning ? 'working' : 'interrupted', ...progress }
+    return this.#signs.standing(this.isRunning)
+  }
+
+  /** Begins what {@link open} waits for while the worktree is filled. Nothing is left of it where `whole` rejects. */
+  openEarly(whole: Promise<void>, signal: AbortSignal): void {
+    const opening = this.#open(signal, whole)
+    opening.catch(() => {})
+    const isWhole = whole.then(
+      () => true,
+      () => false,
+    )
+    this.#early = { opening, isWhole }
+  }
+
+  /** When what was begun early is over, well or not. */
+  async opened(): Promise<void> {
+    await this.#early?.opening.catch(() => {})
+    this.#early = undefined
   }
 
   /** Makes the conversation ready for a turn. Throws BackendError. */
   async open(signal: AbortSignal): Promise<void> {
+    const early = this.#early
+    this.#early = undefined
+    if (await early?.isWhole) return early?.opening
+    // It began in a folder that another has taken the place of.
+    await early?.opening.catch(() => {})
+    await this.#open(signal)
+  }
+
+  async #open(signal: AbortSignal, whole?: Promise<void>): Promise<void> {
     if (this.#conversation !== undefined) return
     const { notes } = this.#options
     const before = notes.state?.session
-    const conversation = await this.#converse(before)
+    const conversation = await this.#converse(before, whole)
     await conversation.open(signal)
     this.#conversation = conversation
     this.#isLost = before !== undefined && notes.state?.session !== before
@@ -126,14 +142,14 @@ export class AttemptTurns {
 
   /** A person answers what is asked in the turn under way, which has this number from then on. */
   async answer(turn: number, text: string): Promise<void> {
-    const asked = this.#asks
+    const { asks: asked } = this.#signs
     await this.#options.notes.note({ fact: 'joined', turn })
-    this.#asks = undefined
+    this.#signs.answered()
     if (asked === undefined) return
     const choice = /^\s*(y|yes|ok|okay|allow|allowed|approve|approved|true|1)\b/i.test(text) ? 'allow' : 'reject'
     this.#options.log.say('USER_MESSAGE', `${choice}: ${text}`)
     this.#conversation?.answer(asked.id, choice)
-    this.#changed()
+    this.#signs.changed()
   }
 
   /** Ends what is under way, as stopped; the conversation is over then. */
@@ -144,8 +160,7 @@ export class AttemptTurns {
     // It may have been opened meanwhile.
     await this.#conversation?.stop()
     this.#conversation = undefined
-    if (this.#tell !== undefined) this.#options.machine.clock.clearTimeout(this.#tell)
-    this.#tell = undefined
+    this.#signs.hush()
     this.#over = new AbortController()
   }
 
@@ -172,16 +187,16 @@ export class AttemptTurns {
     }
   }
 
-  async #converse(session: string | undefined): Promise<Conversation> {
+  async #converse(session: string | undefined, whole?: Promise<void>): Promise<Conversation> {
     const { key, agent, machine, notes, workspace } = this.#options
-    const state = notes.state
+    const state = this.#state()
     const model = await notes.read('model')
-    if (state?.worktree === undefined) throw new Error(`${formatKey(key)} has no worktree to work in`)
     return agent.converse({
       clock: machine.clock,
       attempt: formatKey(key),
       uuid: await workspace.uuid(),
-      cwd: state.worktree.path,
+      cwd: state.worktree?.path ?? (await workspace.path()),
+      ...(whole === undefined ? {} : { whole }),
       env: await workspace.environment(),
       folder: notes.folder,
       ...(session === undefined ? {} : { session }),
@@ -217,7 +232,7 @@ export class AttemptTurns {
     if (this.#over.signal.aborted && end.kind === 'failed') end = { ...end, kind: 'stopped' }
     await this.#ended(end).catch((error) => log.say('ERROR', messageOf(error)))
     this.#running = undefined
-    this.#changed()
+    this.#signs.changed()
   }
 
   async #turn(text: string): Promise<TurnEnd> {
@@ -233,9 +248,7 @@ export class AttemptTurns {
 
   async #ended(end: TurnEnd): Promise<void> {
     const { log, workspace, agent } = this.#options
-    this.#asks = undefined
-    this.#limitedUntil = undefined
-    this.#glance = undefined
+    this.#signs.clear()
     log.flush()
     const stays = end.kind === 'complete' && agent.abilities.stays === true
     if (!stays) {
@@ -266,8 +279,8 @@ export class AttemptTurns {
     const { clock } = this.#options.machine
     const until = notBefore ?? clock.now() + LIMIT_FIRST_MS * 2 ** waits
     if (waits >= LIMIT_WAITS || until - clock.now() > LIMIT_WAIT_MS) return false
-    this.#limitedUntil = until
-    this.#changed()
+    this.#signs.limited(until)
+    this.#signs.changed()
     try {
       await sleep(clock, Math.max(0, until - clock.now()), this.#over.signal)
       await this.#options.notes.note({ fact: 'turn', turn: this.#state().turn, continues: true })
@@ -275,27 +288,15 @@ export class AttemptTurns {
     } catch {
       return false
     } finally {
-      this.#limitedUntil = undefined
+      this.#signs.limited(undefined)
     }
   }
 
   #saw(seen: Observation): void {
     const { log, notes } = this.#options
     log.add(seen)
-    this.#glance = glanceAt(seen)
     if (seen.kind === 'denied') notes.note({ fact: 'denied', what: seen.what.slice(0, 500) }).catch(() => {})
-    if (seen.kind === 'asks') {
-      this.#asks = seen.request ?? undefined
-      this.#changed()
-      return
-    }
-    this.#tell ??= this.#options.machine.clock.setTimeout(() => this.#changed(), TELL_EVERY_MS)
-  }
-
-  #changed(): void {
-    if (this.#tell !== undefined) this.#options.machine.clock.clearTimeout(this.#tell)
-    this.#tell = undefined
-    this.#options.onChange()
+    this.#signs.saw(seen)
   }
 
   #state(): AttemptState {

@@ -9,12 +9,13 @@ import type { AttemptState } from './attempt-facts.ts'
 import type { AttemptNotes } from './attempt-notes.ts'
 import { KEPT } from './attempt-work.ts'
 import type { LocalAgent } from './conversation.ts'
+import { holdNewFolder } from './held-folder.ts'
 import type { LocalMachine } from './local-machine.ts'
 import { makeFolders } from './make-folders.ts'
 import { ATTEMPT_MARK, OWNER_MARK, sweep } from './process-marks.ts'
 import { runCommands } from './run-commands.ts'
 import { TREE } from './work-place.ts'
-import type { PreparedWorktree } from './worktrees.ts'
+import type { PreparedWorktree, WorktreeOrder } from './worktrees.ts'
 
 /** How long each setup command may take. */
 const SETUP_MS = 15 * 60_000
@@ -51,19 +52,43 @@ export class AttemptWorkspace {
     return this.#environment(names, set, '', home === 'private' ? await this.#machine.home(this.#key) : undefined)
   }
 
-  /** The worktree, made where it is not there, with its setup done. Safe to call again. Throws BackendError. */
-  async prepare(order: WorkspaceOrder, signal: AbortSignal): Promise<PreparedWorktree> {
-    const { worktrees, clock } = this.#machine
+  /** Where its worktree is made. */
+  async path(): Promise<string> {
+    return join(await this.#machine.place(this.#key), TREE)
+  }
+
+  /**
+   * The worktree, made where it is not there, with its setup done. Safe to call again. Throws BackendError. `onFolder` is called when the
+   * folder of a new one is there, empty, and told when it is whole; not where a setup will take its time.
+   */
+  async prepare(
+    order: WorkspaceOrder,
+    signal: AbortSignal,
+    onFolder?: (whole: Promise<void>) => void,
+  ): Promise<PreparedWorktree> {
+    const { clock } = this.#machine
     const isNew = this.#notes.state === undefined
     const base = await this.#baseOf(order, signal)
     if (this.#notes.state?.turn === 0 || this.#notes.state === undefined)
       await this.#notes.note({ fact: 'ordered', backend: this.#agent.id, workspace: order, base })
     const place = await this.#machine.place(this.#key)
     await clock.operation(makePlace(place))
-    const { repository, needs, onConflict } = order
+    const { repository, needs, onConflict, setup } = order
     const path = join(place, TREE)
     const wanted = { key: this.#key, repository, base, needs, onConflict, path, isNew }
-    const prepared = await worktrees.prepare(wanted, signal)
+    const isEarly = onFolder !== undefined && isNew && setup.length === 0
+    const folder = isEarly ? await clock.operation(holdNewFolder(path)) : undefined
+    const made = this.#make(order, wanted, signal)
+    if (folder === undefined) return made
+    const whole = made.then(() => clock.operation(folder.staysInPlace()))
+    onFolder?.(whole)
+    await Promise.allSettled([whole])
+    await clock.operation(folder.letGo())
+    return made
+  }
+
+  async #make(order: WorkspaceOrder, wanted: WorktreeOrder, signal: AbortSignal): Promise<PreparedWorktree> {
+    const prepared = await this.#machine.worktrees.prepare(wanted, signal)
     if (this.#notes.state?.worktree === undefined) await this.#notes.note({ fact: 'workspace', worktree: prepared })
     if (this.#notes.state?.ready !== true) await this.#setUp(order, prepared, signal)
     return prepared

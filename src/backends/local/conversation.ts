@@ -48,6 +48,11 @@ export interface ConversationOptions {
   readonly uuid: string
   /** The worktree. */
   readonly cwd: string
+  /**
+   * Resolves when the worktree is whole, rejects where it will not be; absent: it is. Until then its folder is there without its files, and
+   * an agent that would read any of them is not started.
+   */
+  readonly whole?: Promise<void>
   /** All of its environment, the attempt's mark included. */
   readonly env: Readonly<Record<string, string>>
   /** The attempt's own folder, for files that are not the agent's work. */
@@ -102,8 +107,9 @@ export type TurnEnd =
 /** The conversation of one attempt with its agent. One turn at a time. */
 export interface Conversation {
   /**
-   * Makes it ready for a turn: ACP starts its process and makes or resumes its session (no model is asked); a command has nothing to do.
-   * Throws BackendError (`refused`, `auth`, `timeout`, `crashed`, ...), and no process is left then.
+   * Makes it ready for a turn, in a whole worktree: ACP starts its process and makes or resumes its session, a command may start the
+   * process of its first turn; no model is asked. Throws BackendError (`refused`, `auth`, `timeout`, `crashed`, ...) or what `whole` rejects
+   * with, and no process is left then.
    */
   open(signal: AbortSignal): Promise<void>
   /**

@@ -1,7 +1,7 @@
 import type { AgentOrder, AgentRunState, LogEntry, TurnPrompt } from '../../domain/backend.ts'
 import { BackendError } from '../../domain/errors.ts'
 import { type AttemptKey, formatKey } from '../../domain/ids.ts'
-import type { CheckResult, CheckSpec, CollectedWork } from '../../domain/local-work.ts'
+import type { CheckResult, CheckSpec, CollectedWork, WorkspaceOrder } from '../../domain/local-work.ts'
 import type { AttemptState } from './attempt-facts.ts'
 import { AttemptLog, readAttemptLog } from './attempt-log.ts'
 import type { AttemptNotes } from './attempt-notes.ts'
@@ -10,6 +10,7 @@ import { AttemptWorkspace } from './attempt-workspace.ts'
 import { conflictText } from './continuation.ts'
 import type { LocalAgent } from './conversation.ts'
 import type { LocalMachine } from './local-machine.ts'
+import type { PreparedWorktree } from './worktrees.ts'
 
 /** One attempt at a local agent: its notes, its turns, its worktree. One change of its life happens at a time. */
 export class LocalAttempt {
@@ -54,10 +55,9 @@ export class LocalAttempt {
       signal.throwIfAborted()
       if (order.workspace === undefined) throw refused(`${this.#agent.id} needs a repository to work in`)
       await this.#machine.guarded()
-      const { conflicts } = await this.#workspace.prepare(order.workspace, signal)
-      const text = conflicts.length > 0 ? `${conflictText(conflicts)}\n\n${order.prompt}` : order.prompt
       if (order.model !== undefined) await this.#notes.write('model', order.model)
-      await this.#turns.open(signal)
+      const { conflicts } = await this.#prepareAndOpen(order.workspace, signal)
+      const text = conflicts.length > 0 ? `${conflictText(conflicts)}\n\n${order.prompt}` : order.prompt
       signal.throwIfAborted()
       await this.#turns.send(1, text)
     })
@@ -188,6 +188,18 @@ export class LocalAttempt {
     if (newest.length >= limit) return newest
     await this.#log.written()
     return this.#machine.clock.operation(readAttemptLog(this.#notes.folder, limit))
+  }
+
+  /** Side by side, as far as the agent can be started before its files are there. */
+  async #prepareAndOpen(workspace: WorkspaceOrder, signal: AbortSignal): Promise<PreparedWorktree> {
+    const early = (whole: Promise<void>) => this.#turns.openEarly(whole, signal)
+    try {
+      const prepared = await this.#workspace.prepare(workspace, signal, early)
+      await this.#turns.open(signal)
+      return prepared
+    } finally {
+      await this.#turns.opened()
+    }
   }
 
   #isInterrupted(): boolean {

@@ -7,7 +7,7 @@ import { mergeNeeds } from './merge-needs.ts'
 import { refused, type Site } from './repository-site.ts'
 import { adminOf } from './stage-work.ts'
 import { STASH } from './stash.ts'
-import { discard, forget, holdsFiles, realPlace, registered, removeLeftLocks } from './worktree-places.ts'
+import { clear, discard, forget, holdsFiles, realPlace, registered, removeLeftLocks } from './worktree-places.ts'
 import type { PreparedWorktree, WorktreeOrder } from './worktrees.ts'
 
 /**
@@ -101,7 +101,7 @@ interface Place {
 async function make(site: Site, refs: AttemptRefs, place: Place): Promise<void> {
   const { git, clock, exclusively } = site
   const { path, admin, reason, hasBranch } = place
-  await clock.operation(discard(path))
+  await clock.operation(clear(path))
   if (!hasBranch) await moveRefs(git, [{ ref: refs.head, from: undefined, to: await git.commit(refs.base) }])
   await exclusively(async () => {
     if (admin !== undefined) await clock.operation(forget(admin))

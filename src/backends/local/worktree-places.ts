@@ -43,6 +43,12 @@ export async function holdsFiles(path: string): Promise<boolean> {
   return (await readdir(path).catch(() => [])).length > 0
 }
 
+/** Whether it is a folder with nothing in it. */
+async function isEmptyFolder(path: string): Promise<boolean> {
+  const entries = await readdir(path).catch(() => undefined)
+  return entries?.length === 0 && (await lstat(path)).isDirectory()
+}
+
 /** Removes the locks that a killed git has left behind on what belongs to one attempt alone. None of its processes may live. */
 export async function removeLeftLocks(commonDir: string, refs: AttemptRefs, admin: string | undefined): Promise<void> {
   const names = ['index', 'HEAD', 'ORIG_HEAD', 'MERGE_HEAD']
@@ -60,6 +66,11 @@ export async function forget(admin: string): Promise<void> {
   await rm(admin, { recursive: true, force: true })
 }
 
+/** Empties the place of a worktree. A folder that is empty stays: somebody may have been started in it. */
+export async function clear(path: string): Promise<void> {
+  if (!(await isEmptyFolder(path))) await discard(path)
+}
+
 /**
  * Removes a worktree's folder, however many files it holds. It goes at once, under another name, so that a removal that outlives this
  * process never meets what is made there anew.
@@ -75,6 +86,8 @@ export async function discard(path: string): Promise<void> {
 
 /** Also where folders in it may not be written to. */
 async function removeFolder(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found === undefined) return
   // Several times as fast as Node's, and not at the cost of this process. What it leaves, or does not know how to, comes after.
   await run('rm', ['-rf', '--', path]).catch(() => {})
   const remove = () => rm(path, { recursive: true, force: true, maxRetries: 3 })

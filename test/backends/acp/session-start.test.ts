@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { play } from '../../support/acp-agent/script.ts'
+import { deferred } from '../../support/deferred.ts'
 import { converse, UNHURRIED, type WorldOptions } from './conversation-world.ts'
 
 async function sessionFolder(): Promise<string> {
@@ -207,5 +208,42 @@ describe('an agent that cannot be opened', () => {
     abort.abort(new Error('not any more'))
     expect(await opening).toEqual(new Error('not any more'))
     expect(agents.map((agent) => agent.isEnded())).toEqual([true])
+  })
+})
+
+describe('a session in a worktree that is being filled', () => {
+  it('begins when all is there, in a process that was started before', async () => {
+    const whole = deferred()
+    const options = { whole: whole.promise }
+    const { conversation, told, heard, until } = await converse({ profile: { startsEarly: true }, options })
+    const opening = conversation.open(UNHURRIED)
+    await until(() => heard().length > 0)
+    expect([heard(), told]).toEqual([['initialize'], [expect.stringMatching(/^process /)]])
+    whole.resolve()
+    await opening
+    expect(heard()).toEqual(['initialize', 'session/new'])
+  })
+
+  it('begins in no process that would read its folder too early', async () => {
+    const whole = deferred()
+    const { conversation, agents } = await converse({ options: { whole: whole.promise } })
+    const opening = conversation.open(UNHURRIED)
+    expect(agents).toEqual([])
+    whole.resolve()
+    await opening
+    expect(agents).toHaveLength(1)
+  })
+
+  it('never begins where there will be none: its process is ended, whether or not it has answered', async () => {
+    for (const settings of [{}, { hangsIn: 'initialize' }]) {
+      const whole = deferred()
+      const options = { whole: whole.promise }
+      const world = await converse({ settings, profile: { startsEarly: true }, options })
+      const opening = world.conversation.open(UNHURRIED)
+      await world.until(() => world.heard().length > 0)
+      whole.reject(new Error('a conflict'))
+      await expect(opening).rejects.toThrow('a conflict')
+      expect([world.heard(), world.agents.map((agent) => agent.isEnded())]).toEqual([['initialize'], [true]])
+    }
   })
 })

@@ -38,7 +38,7 @@ const forever = () => new Promise(() => setInterval(() => undefined, 1000))
 
 /** How a conversation with a scripted agent is made. */
 export interface FakeOptions
-  extends Partial<Pick<ConversationOptions, 'session' | 'model' | 'permissions' | 'folder'>> {
+  extends Partial<Pick<ConversationOptions, 'session' | 'model' | 'permissions' | 'folder' | 'whole'>> {
   readonly described?: CommandDescription
   /** It is not installed. */
   readonly lost?: boolean
@@ -88,6 +88,9 @@ export const UUID = '0b6ff6a1-5a0e-4a35-8c4b-5a1b8d1f0001'
 /** How a scripted agent was called, and what it heard. */
 export interface Call {
   readonly args?: readonly string[]
+  /** Where its script notes that. */
+  readonly pid?: number
+  readonly sees?: readonly string[]
   readonly heard?: string
 }
 

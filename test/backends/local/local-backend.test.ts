@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -97,6 +97,42 @@ describe('a local agent run', () => {
     expect(Object.keys(env).filter((name) => /TOKEN/.test(name))).toEqual([])
     expect(turn.text).toBe('Write the spec.\n\n[troupe:run_1/spec/1/1]')
     expect(ref).toMatchObject({ backend: 'command:scripted', id: 'run_1/spec/1', extra: { branch: BRANCH } })
+  })
+
+  it('is made ready while its worktree is filled', async () => {
+    const agent = new ScriptedAgent()
+    const seen: unknown[] = []
+    agent.onOpen = ({ cwd, whole }) => seen.push([readdirSync(cwd), whole instanceof Promise])
+    const { turn } = await begun(agent, open(agent))
+    expect(seen).toEqual([[[], true]])
+    expect(readdirSync(turn.options.cwd).sort()).toEqual(['.git', 'shop.txt'])
+    expect([agent.conversations.length, agent.openings]).toEqual([1, ['ready']])
+  })
+
+  it('is made ready anew where its folder was made anew meanwhile', async () => {
+    const agent = new ScriptedAgent()
+    agent.onOpen = ({ cwd, whole }) => {
+      if (whole === undefined) return
+      rmSync(cwd, { recursive: true })
+      mkdirSync(cwd)
+    }
+    const { turn } = await begun(agent, open(agent))
+    expect(readFileSync(join(turn.options.cwd, 'shop.txt'), 'utf8')).toBe('open\n')
+    expect(turn.options.whole).toBeUndefined()
+    expect(agent.openings).toEqual(['failed', 'ready'])
+  })
+
+  it('is made ready after a setup, which takes its time', async () => {
+    const agent = new ScriptedAgent()
+    await begun(agent, open(agent), order({ setup: [['touch', 'set-up']] }))
+    expect(agent.conversations.map(({ whole }) => whole)).toEqual([undefined])
+  })
+
+  it('leaves nothing of an agent behind where its worktree cannot be made', async () => {
+    git('branch', 'troupe')
+    const agent = new ScriptedAgent()
+    await expect(open(agent).create(order(), never)).rejects.toThrow("The branch 'troupe' is in the way")
+    expect([agent.openings, agent.turns]).toEqual([['failed'], []])
   })
 
   it('is noted before its prompt leaves, and never created twice', async () => {

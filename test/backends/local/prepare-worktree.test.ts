@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { gitWorld, never, RUN } from './repository.ts'
@@ -23,6 +23,18 @@ describe('a new worktree', () => {
     expect(world.git(path, 'branch', '--show-current')).toBe(`troupe/${RUN}/spec/1`)
     expect(await readFile(join(admins(world.top), 'spec.1', 'locked'), 'utf8')).toBe(`${RUN}/spec/1\n`)
     expect(world.refs()).toEqual(['spec/1/base', 'spec/1/ready', 'spec/1/start'])
+  })
+
+  it('is made in an empty folder that is there, which stays the one it was', async () => {
+    const world = await gitWorld()
+    const path = join(world.folder, 'trees', 'spec.1')
+    await mkdir(path, { recursive: true })
+    const before = await open(path)
+    await world.prepare('spec')
+    const { ino, nlink } = await before.stat()
+    await before.close()
+    expect([ino, nlink > 0]).toEqual([(await stat(path)).ino, true])
+    expect(await readFile(join(path, 'a.txt'), 'utf8')).toBe('a\n')
   })
 
   it('has a branch that can be named in a shell where the task is an item', async () => {

@@ -11,6 +11,8 @@ export interface ModelRequest {
   readonly mark: string
   readonly model: string
   readonly tools: readonly string[]
+  /** What it was told before: instructions that lie in the agent's folder, earlier turns. */
+  readonly before: readonly string[]
   /** What was said to the model in this turn, its first prompt first: prompts, continuations, steers. */
   readonly told: readonly string[]
   /** What came of the tool calls of this turn, in order. */
@@ -43,6 +45,9 @@ export class Requests {
       mark: formatMarkOf(mark),
       model: asked.model,
       tools: [...asked.tools],
+      before: asked.said
+        .slice(0, asked.said.length - said.length)
+        .flatMap((part) => (part.kind === 'user' ? [cut(part.text)] : [])),
       told: said.flatMap((part) => (part.kind === 'user' ? [cut(part.text)] : [])),
       results: said.flatMap((part) => (part.kind === 'result' ? [{ text: cut(part.text), failed: part.failed }] : [])),
       outcome: 'waiting' as ModelRequest['outcome'],

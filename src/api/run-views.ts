@@ -1,5 +1,5 @@
 import { NotFoundError } from '../domain/errors.ts'
-import type { AttemptWork } from '../domain/local-work.ts'
+import { type AttemptWork, uncarriedWork } from '../domain/local-work.ts'
 import type { DataFolderReader, Orchestrator, RunOutcome } from '../domain/orchestration.ts'
 import type { RunView } from '../domain/views.ts'
 import { isFinalState } from '../machines/public-state.ts'
@@ -39,7 +39,12 @@ export function createRunViews(
   return {
     carried,
     read: async (run) => carried(run) ?? uncarried(await reader.view(run)),
-    work: (run) => reader.workOf(run),
+    work: async (run) => {
+      // Seen first: what had ended then cannot be at work in what is read after it.
+      const view = carried(run)
+      const attempts = await reader.workOf(run)
+      return view === undefined || isFinalState(view.status) ? uncarriedWork(attempts) : attempts
+    },
     outcome: async (run, signal) => {
       if (carried(run)) return orchestrator.settled(run, signal)
       const view = await reader.view(run)

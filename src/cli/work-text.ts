@@ -15,6 +15,7 @@ const LIKE: Readonly<Record<AttemptWork['state'], string>> = {
   complete: 'completed',
   failed: 'failed',
   cancelled: 'cancelled',
+  'not-started': 'cancelled',
 }
 
 /** What one attempt did, for a person. Names of files and what agents say come from elsewhere. */
@@ -24,7 +25,7 @@ export function attemptLines(attempt: AttemptWork, paint: Paint): readonly strin
   const like = LIKE[state]
   const head = [
     `${paint(glyphOf(like), styleOf(like))} ${task}${number > 1 ? ` attempt ${number}` : ''}`,
-    `${escapeLine(backend)} ${state}`,
+    `${escapeLine(backend)} ${state.replace('-', ' ')}`,
     ...(turns > 1 ? [`${turns} turns`] : []),
     ...(continued > 0 ? [`continued ${continued === 1 ? 'once' : `${continued} times`} after troupe had ended`] : []),
   ]

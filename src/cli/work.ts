@@ -1,5 +1,5 @@
 import { UsageError } from '../domain/errors.ts'
-import type { AttemptWork } from '../domain/local-work.ts'
+import { type AttemptWork, uncarriedWork } from '../domain/local-work.ts'
 import type { RunSummary } from '../domain/views.ts'
 import { dataFolderAt } from '../host/data-folder.ts'
 import { isFinalState } from '../machines/public-state.ts'
@@ -7,7 +7,7 @@ import { type CleanedWork, cleanWork } from './clean-work.ts'
 import { paintFor } from './colours.ts'
 import type { CliContext } from './context.ts'
 import { dataDirOf } from './data-dir.ts'
-import { resolveRun } from './folder-access.ts'
+import { readFolder, resolveRun } from './folder-access.ts'
 import { troupeLine } from './next-commands.ts'
 import { openServer } from './run-source.ts'
 import { takeOversOf } from './take-over.ts'
@@ -44,10 +44,18 @@ async function readWork(context: CliContext, name: string, flags: WorkFlags): Pr
     return { run, name: view.name, status: view.status, attempts: await server.work(run) }
   }
   // The notes are durable before anything follows from them: whoever holds the folder knows no more.
-  const reader = await context.openReader(dataDirOf(flags, context.env))
+  const dataDir = dataDirOf(flags, context.env)
+  const reader = await context.openReader(dataDir)
   const run = await resolveRun(reader, name)
   const { name: title, status } = await reader.view(run)
-  return { run, name: title, status, attempts: await reader.workOf(run) }
+  const goesOn = !isFinalState(status) && (await isCarried(context, dataDir, run))
+  const attempts = await reader.workOf(run)
+  return { run, name: title, status, attempts: goesOn ? attempts : uncarriedWork(attempts) }
+}
+
+/** Whether a process carries the run: its notes do not know whether that lives. */
+function isCarried(context: CliContext, dataDir: string, run: string): Promise<boolean> {
+  return readFolder(context, dataDir, async (source, isHeld) => isHeld && (await source.view(run)).carried !== false)
 }
 
 async function tell(context: CliContext, found: RunWork, flags: WorkFlags): Promise<number> {

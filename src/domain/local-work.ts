@@ -89,7 +89,8 @@ export interface AttemptWork {
   readonly attempt: number
   /** Backend and agent: `acp:claude`. */
   readonly backend: string
-  readonly state: 'preparing' | 'working' | 'interrupted' | 'complete' | 'failed' | 'cancelled'
+  /** `interrupted`: its turn is not over, and nothing goes on now. `not-started`: it was let go before its first prompt left. */
+  readonly state: 'preparing' | 'working' | 'interrupted' | 'complete' | 'failed' | 'cancelled' | 'not-started'
   /** What went wrong, one line. */
   readonly reason?: string
   readonly branch?: string
@@ -106,4 +107,11 @@ export interface AttemptWork {
   readonly stashed?: true
   /** Ignored files of its worktree that were kept, and where. */
   readonly kept?: { readonly folder: string; readonly files: readonly string[] }
+}
+
+/** Attempts of a run that nobody carries now, or that has ended: none of them goes on. */
+export function uncarriedWork(attempts: readonly AttemptWork[]): readonly AttemptWork[] {
+  return attempts.map((one) =>
+    one.state === 'working' || one.state === 'preparing' ? { ...one, state: 'interrupted' } : one,
+  )
 }

@@ -122,7 +122,11 @@ function serve() {
   const events = async () => new Response(': hello\n\n', { headers: { 'content-type': 'text/event-stream' } })
   const api = serveApi({ events })
   api.orchestrator.results.set('spec', { task: 'spec', attempt: 1, status: 'completed', result: 'text', output: [1] })
-  api.orchestrator.work.set(RUN, [WHOLE_WORK, { ...BEGUN, task: 'execute[0]' }])
+  api.orchestrator.work.set(RUN, [
+    WHOLE_WORK,
+    { ...BEGUN, task: 'let-go', state: 'not-started' },
+    { ...BEGUN, task: 'execute[0]' },
+  ])
   api.orchestrator.entries = [{ at: null, type: 'output', text: 'hello', tool: 'shell' }]
   api.orchestrator.healthy = {
     writable: true,

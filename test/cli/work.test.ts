@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { AttemptWork, CollectedWork } from '../../src/domain/local-work.ts'
-import { temporaryFolder } from '../support/control-socket.ts'
+import { serveControl, temporaryFolder } from '../support/control-socket.ts'
 import { FakeCli } from '../support/fake-cli.ts'
 import { runView } from '../support/fake-orchestrator.ts'
 import { commitFiles, git, makeRepository } from '../support/git-repository.ts'
@@ -85,6 +85,9 @@ describe('troupe work', () => {
       ],
       'running',
     )
+    const holder = await serveControl()
+    holder.orchestrator.add(runView({ run: RUN, status: 'running' }))
+    cli.holder = holder.client
     expect(await cli.run('work', 'last')).toBe(0)
     expect(cli.stdout.lines).toEqual([
       'run_1 feature, running',
@@ -107,6 +110,27 @@ describe('troupe work', () => {
       '    kept   .env, out.log in /data/ignored',
       '    agent  session c0ffee',
     ])
+  })
+
+  it('says that an agent is interrupted where no process carries its run', async () => {
+    const attempts = (['working', 'preparing', 'failed', 'not-started'] as const).map((state) =>
+      attemptOf({ task: state, state }),
+    )
+    const cli = cliWith(attempts, 'running')
+    const lines = [
+      'run_1 feature, running',
+      '‖ working, acp:claude interrupted',
+      '‖ preparing, acp:claude interrupted',
+      '✖ failed, acp:claude failed',
+      '⊘ not-started, acp:claude not started',
+    ]
+    await cli.run('work', RUN)
+    expect(cli.stdout.lines).toEqual(lines)
+    const holder = await serveControl()
+    holder.orchestrator.add(runView({ run: RUN, status: 'running', carried: false }))
+    cli.holder = holder.client
+    await cli.run('work', RUN)
+    expect(cli.stdout.lines).toEqual([...lines, ...lines])
   })
 
   it('says that a run used no local agent, and which run does not exist', async () => {

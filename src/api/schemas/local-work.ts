@@ -33,7 +33,11 @@ const attemptWork = component<AttemptWork>('AttemptWork')(
     task: taskId,
     attempt: z.int().positive(),
     backend: z.string().describe('Backend and agent: `acp:claude`.'),
-    state: z.enum(['preparing', 'working', 'interrupted', 'complete', 'failed', 'cancelled']),
+    state: z
+      .enum(['preparing', 'working', 'interrupted', 'complete', 'failed', 'cancelled', 'not-started'])
+      .describe(
+        '`interrupted`: its turn is not over, and nothing goes on now. `not-started`: it was let go before its first prompt left.',
+      ),
     reason: z.string().describe('What went wrong.').exactOptional(),
     branch: z.string().exactOptional(),
     worktree: z.string().describe('Where its worktree is, as long as there is one.').exactOptional(),

@@ -142,6 +142,6 @@ export function workOf(task: string, attempt: number, state: AttemptState, keptI
 function stateWord({ turn, end, released }: AttemptState): AttemptWork['state'] {
   if (end?.kind === 'stopped') return 'cancelled'
   if (end !== undefined) return end.kind
-  if (released) return turn === 0 ? 'cancelled' : 'interrupted'
+  if (released) return turn === 0 ? 'not-started' : 'interrupted'
   return turn === 0 ? 'preparing' : 'working'
 }

@@ -455,6 +455,17 @@ describe('the work of a local agent', () => {
     ])
   })
 
+  it('is none where the attempt was let go before its agent was told anything', async () => {
+    git('branch', 'troupe')
+    const backend = open(new ScriptedAgent())
+    await expect(backend.create(order(), never)).rejects.toThrow("The branch 'troupe' is in the way")
+    backend.release?.(key)
+    await backend.close()
+    expect(await readAttemptWork(join(root, 'data', 'run_1'))).toMatchObject([
+      { task: 'spec', attempt: 1, state: 'not-started', turns: 0 },
+    ])
+  })
+
   it('starts with what was needed, merged', async () => {
     const agent = new ScriptedAgent()
     const backend = open(agent)

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { imageFileTrouble, isDataUri } from './backends/codegen/image-file.ts'
+import { imageFileTrouble, isDataUri } from './backends/image-file.ts'
 import type { Clock } from './domain/clock.ts'
 import type { Workflow } from './domain/workflow.ts'
 import type { WorkflowDefinition } from './workflow/define.ts'

@@ -87,7 +87,8 @@ export interface CommandDescription extends AgentDescription {
  * One argument, or several that belong together, such as `['--model', '{model}']`. These stand for themselves or for a part of an
  * argument: `{prompt}`, `{session}` (the session to go on with), `{uuid}` (a UUID of the attempt's own, where an agent lets its
  * session's id be chosen), `{model}`, `{folder}` (the worktree) and `{files}` (a folder for files that are not the work). What holds one
- * that has no value is left out as a whole. Other braces mean nothing.
+ * that has no value is left out as a whole. What holds `{image}` is there once for each image of the task, with the path of its file. Other
+ * braces mean nothing.
  */
 export type CommandArgument = string | readonly string[]
 

@@ -128,7 +128,7 @@ export const TOLD: Readonly<Record<Trouble, readonly Told[]>> = {
     ['backends/codegen/codegen-contract.test.ts', 'reads the alpha logs'],
   ],
   'images from files that cannot be sent': [
-    ['backends/codegen/image-file.test.ts', 'that cannot be sent fails with its name and why: %s'],
+    ['backends/image-file.test.ts', 'that cannot be sent fails with its name and why: %s'],
   ],
   'model, agent type and a webhook of its own': [
     ['backends/codegen/codegen-backend.test.ts', 'sends model, agent type and the number of a repository'],

@@ -5,6 +5,7 @@ import { BackendError } from '../../domain/errors.ts'
 import type { Conversation, ConversationOptions, TurnEnd } from '../local/conversation.ts'
 import type { AcpProfile } from './acp-profile.ts'
 import { AgentLink } from './agent-link.ts'
+import { type ImageBlock, imageBlocks } from './image-blocks.ts'
 import { recordOf, textOf } from './json-parts.ts'
 import type { AgentWire } from './message-stream.ts'
 import { PermissionDesk } from './permission-desk.ts'
@@ -43,6 +44,8 @@ export class AcpConversation implements Conversation {
   /** The prompt under way. */
   #turn: Promise<TurnEnd> | undefined
   #steers: boolean
+  /** What a session that knows nothing is shown with its first prompt. */
+  #unseen: readonly ImageBlock[] = []
   /** Updates before a session is ready are its history. */
   #isReady = false
   readonly #stopped = new AbortController()
@@ -160,6 +163,7 @@ export class AcpConversation implements Conversation {
         onSession: (id) => events.session(id),
         onNote: (text) => events.saw({ kind: 'note', text }),
       })
+      this.#unseen = session.isResumed ? [] : await this.#imagesFor(session)
       this.#session = session.id
       this.#steers = session.steers ?? this.#steers
       this.#isReady = true
@@ -168,6 +172,13 @@ export class AcpConversation implements Conversation {
       link.close()
       throw error
     }
+  }
+
+  async #imagesFor({ takesImages }: StartedSession): Promise<readonly ImageBlock[]> {
+    const { images = [], clock } = this.#options
+    if (images.length === 0 || takesImages) return imageBlocks(images, clock)
+    const message = `${this.#profile.id} cannot be shown images: leave out 'images', or choose another agent.`
+    throw new BackendError(message, { kind: 'refused', retryable: false, certain: true })
   }
 
   #updated(params: unknown): void {
@@ -202,7 +213,8 @@ export class AcpConversation implements Conversation {
   async #send(text: string): Promise<Readonly<Record<string, unknown>>> {
     const { link, session } = this.#opened()
     this.#desk.open()
-    const params = { sessionId: session.id, prompt: words(text) }
+    const params = { sessionId: session.id, prompt: [...this.#unseen, ...words(text)] }
+    this.#unseen = []
     const answer = recordOf(await link.request(methods.agent.session.prompt, params))
     this.#record.answered(answer)
     return answer

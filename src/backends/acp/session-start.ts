@@ -20,6 +20,8 @@ export interface StartedSession {
   readonly isResumed: boolean
   /** Whether `_session/steering` is there; undefined where the agent does not say. */
   readonly steers: boolean | undefined
+  /** A prompt may show it images. */
+  readonly takesImages: boolean
 }
 
 export interface SessionOrder {
@@ -52,7 +54,7 @@ export async function startSession(link: AgentLink, profile: AcpProfile, order: 
     throw refused(`${profile.id} ${speaks}. Install a version of it that does. ${profile.install}`)
   }
   await order.whole
-  const { loadSession, sessionCapabilities } = recordOf(agent['agentCapabilities'])
+  const { loadSession, sessionCapabilities, promptCapabilities } = recordOf(agent['agentCapabilities'])
   const canResume = isThere(recordOf(sessionCapabilities)['resume'])
   const ways = { canResume, canLoad: loadSession === true }
   const open = async () => (await goOn(link, order, ways)) ?? (await newSession(link, order))
@@ -67,6 +69,7 @@ export async function startSession(link: AgentLink, profile: AcpProfile, order: 
     id: session.id,
     isResumed,
     steers: typeof steering === 'boolean' ? steering : undefined,
+    takesImages: recordOf(promptCapabilities)['image'] === true,
   }
 }
 

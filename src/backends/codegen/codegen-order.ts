@@ -2,9 +2,9 @@ import type { AgentOrder } from '../../domain/backend.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { type AttemptKey, formatKey } from '../../domain/ids.ts'
 import type { JsonObject } from '../../domain/json.ts'
+import { toDataUri } from '../image-file.ts'
 import type { CreateRunBody } from './codegen-client.ts'
 import type { FindRepository } from './codegen-repositories.ts'
-import { toDataUri } from './image-file.ts'
 
 /** What marks an agent run as that of an attempt. */
 function keyMetadata(key: AttemptKey): JsonObject {

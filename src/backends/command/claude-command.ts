@@ -1,6 +1,6 @@
 import type { PermissionSpec } from '../../domain/local-work.ts'
 import { claudeReader } from './claude-lines.ts'
-import type { CommandDialect, StartedWith, TurnStart } from './command-dialect.ts'
+import type { CommandDialect, ShownImage, StartedWith, TurnStart } from './command-dialect.ts'
 
 /**
  * What Claude Code may do without being allowed to: read, and with `acceptEdits` write, in its folder. Commands are allowed by name. What
@@ -21,11 +21,12 @@ export function claudeDialect(extraArgs: readonly string[]): CommandDialect {
   return {
     resumes: true,
     usage: true,
+    images: 'data',
     // Its tools have sessions of their own, and survive everything but this.
     stopSignal: 'SIGINT',
     exitCodes: [0],
     saysEnd: true,
-    steer: userMessage,
+    steer: (text) => userMessage(text),
     start: (turn) => startOf(turn, extraArgs),
     reader: claudeReader,
     sessionTrouble(stderr) {
@@ -35,7 +36,10 @@ export function claudeDialect(extraArgs: readonly string[]): CommandDialect {
   }
 }
 
-function startOf({ prompt, session, uuid, model, permissions }: TurnStart, extraArgs: readonly string[]): StartedWith {
+function startOf(
+  { prompt, session, uuid, model, permissions, images }: TurnStart,
+  extraArgs: readonly string[],
+): StartedWith {
   const args = [
     ...['-p', '--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose'],
     ...(session === undefined ? ['--session-id', uuid] : ['--resume', session]),
@@ -43,7 +47,7 @@ function startOf({ prompt, session, uuid, model, permissions }: TurnStart, extra
     ...(model === undefined ? [] : ['--model', model]),
     ...extraArgs,
   ]
-  return { args, stdin: userMessage(prompt), keepsStdin: true, session: session ?? uuid }
+  return { args, stdin: userMessage(prompt, images), keepsStdin: true, session: session ?? uuid }
 }
 
 function allowedBy(permissions: PermissionSpec): string {
@@ -52,7 +56,12 @@ function allowedBy(permissions: PermissionSpec): string {
 }
 
 /** One that begins with a slash would be a command to the program, or an unknown one, and never reach the model. */
-function userMessage(words: string): string {
+function userMessage(words: string, images: readonly ShownImage[] = []): string {
   const text = words.startsWith('/') ? `\n${words}` : words
-  return `${JSON.stringify({ type: 'user', message: { role: 'user', content: [{ type: 'text', text }] } })}\n`
+  const shown = images.map(({ type, base64 }) => ({
+    type: 'image',
+    source: { type: 'base64', media_type: type, data: base64 },
+  }))
+  const content = [...shown, { type: 'text', text }]
+  return `${JSON.stringify({ type: 'user', message: { role: 'user', content } })}\n`
 }

@@ -13,6 +13,7 @@ export function codexDialect(extraArgs: readonly string[]): CommandDialect {
     readsFirst: ['.codex'],
     resumes: true,
     usage: true,
+    images: 'files',
     stopSignal: 'SIGTERM',
     exitCodes: [0],
     saysEnd: true,
@@ -32,12 +33,16 @@ export function codexDialect(extraArgs: readonly string[]): CommandDialect {
  * Its sandbox lets it write in its folder alone, not in the repository's own git folder: its commits would fail, and troupe makes them.
  * `resume` takes no sandbox of its own, which is why it stands last.
  */
-function startOf({ prompt, session, model, permissions }: TurnStart, extraArgs: readonly string[]): StartedWith {
+function startOf(
+  { prompt, session, model, permissions, images }: TurnStart,
+  extraArgs: readonly string[],
+): StartedWith {
   const network = permissions.allow.includes('fetch') ? ['-c', 'sandbox_workspace_write.network_access=true'] : []
   const args = [
     ...['exec', '--json', '--color', 'never', '--skip-git-repo-check'],
     ...['-c', 'approval_policy="never"', '-c', 'sandbox_mode="workspace-write"', ...network],
     ...(model === undefined ? [] : ['--model', model]),
+    ...images.map(({ path }) => `--image=${path}`),
     ...extraArgs,
     ...(session === undefined ? [] : ['resume', session]),
     '-',

@@ -4,10 +4,11 @@ import { BackendError, toFailure } from '../../domain/errors.ts'
 import type { Conversation, ConversationOptions, TurnEnd } from '../local/conversation.ts'
 import { findProgram } from '../local/find-program.ts'
 import { oneLine } from './bounds.ts'
-import type { CommandDialect, StartedWith } from './command-dialect.ts'
+import type { CommandDialect, ShownImage, StartedWith } from './command-dialect.ts'
 import { CommandTurn, type EndedTurn } from './command-turn.ts'
 import { EarlyStart, isAnyIn } from './early-start.ts'
 import { SessionUsage } from './session-usage.ts'
+import { shownImages } from './shown-images.ts'
 
 /** A new session, the known one, and what is tried when that proves wrong. */
 const MOST_STARTS = 3
@@ -29,6 +30,7 @@ export class CommandConversation implements Conversation {
   readonly #usage: SessionUsage
   #path: string | undefined
   #session: string | undefined
+  #images: readonly ShownImage[] = []
   #early: EarlyStart | undefined
   #turn: CommandTurn | undefined
   #settled: Promise<unknown> = Promise.resolve()
@@ -44,6 +46,7 @@ export class CommandConversation implements Conversation {
   async open(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     this.#path = await pathOf(this.#agent, this.#options.env)
+    this.#images = await shownImages(this.#agent, this.#options)
     const { whole } = this.#options
     if (whole !== undefined) await this.#startEarly(this.#path, whole)
   }
@@ -120,7 +123,8 @@ export class CommandConversation implements Conversation {
   #startedWith(prompt: string, session: string | undefined): StartedWith {
     const { cwd, folder, uuid, permissions } = this.#options
     const model = this.#options.model ?? this.#agent.model
-    return this.#agent.dialect.start({ prompt, session, uuid, model, cwd, folder, permissions })
+    const images = session === undefined ? this.#images : []
+    return this.#agent.dialect.start({ prompt, session, uuid, model, cwd, folder, permissions, images })
   }
 
   async #start(path: string, prompt: string, session: string | undefined): Promise<EndedTurn> {

@@ -1,6 +1,7 @@
 import type { EndFailure } from '../../domain/backend.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { PermissionSpec } from '../../domain/local-work.ts'
+import type { KeptImage } from '../local/conversation.ts'
 import type { LineReader } from './turn-fact.ts'
 
 /** How one kind of agent is started for a turn, and how its output is read. */
@@ -13,6 +14,8 @@ export interface CommandDialect {
   /** Whether the session of an earlier turn can be gone on with. */
   readonly resumes: boolean
   readonly usage: boolean
+  /** How it is shown images: it is told their files, or what is in them. Absent: it cannot be. */
+  readonly images?: 'files' | 'data'
   /** The signal that ends it together with its tools. */
   readonly stopSignal: 'SIGINT' | 'SIGTERM'
   readonly exitCodes: readonly number[]
@@ -42,6 +45,13 @@ export interface TurnStart {
   /** The attempt's own folder. */
   readonly folder: string
   readonly permissions: PermissionSpec
+  /** For a session that has not seen them. */
+  readonly images: readonly ShownImage[]
+}
+
+/** An image, with what is in it where the dialect wants that. */
+export interface ShownImage extends KeptImage {
+  readonly base64: string
 }
 
 /** A turn's process. */

@@ -10,6 +10,7 @@ export function describedDialect(description: CommandDescription): CommandDialec
   return {
     resumes: description.resume !== undefined,
     usage: rules.some((rule) => rule.usage !== undefined),
+    ...(takesImages(description) ? { images: 'files' as const } : {}),
     stopSignal: description.stopSignal ?? 'SIGTERM',
     exitCodes: description.exitCodes ?? [0],
     saysEnd: rules.some((rule) => rule.end !== undefined),
@@ -27,8 +28,13 @@ function startOf(description: CommandDescription, turn: TurnStart): StartedWith 
     model: turn.model,
     folder: turn.cwd,
     files: turn.folder,
+    image: turn.images.map(({ path }) => path),
   }
   const later = turn.session === undefined ? undefined : description.resume
   const args = fillArguments([...(later ?? description.args ?? []), ...(description.extraArgs ?? [])], values)
   return { args, stdin: asArgument ? null : turn.prompt, keepsStdin: false }
+}
+
+function takesImages({ args = [], extraArgs = [] }: CommandDescription): boolean {
+  return [...args, ...extraArgs].flat().some((part) => part.includes('{image}'))
 }

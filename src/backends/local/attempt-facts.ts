@@ -1,6 +1,7 @@
 import type { EndFailure } from '../../domain/backend.ts'
 import type { Usage } from '../../domain/budget.ts'
 import type { AttemptWork, CollectedWork, WorkspaceOrder } from '../../domain/local-work.ts'
+import type { TurnEnd } from './conversation.ts'
 import type { PreparedWorktree } from './worktrees.ts'
 
 /** What is noted of an attempt, in this order: each line is durable before what follows from it is done. */
@@ -109,6 +110,14 @@ function folded(state: AttemptState, fact: Exclude<AttemptFact, { fact: 'ordered
       return { ...rest, ready: false, released: true, kept: [...state.kept, ...fact.kept] }
     }
   }
+}
+
+/** A turn's end as it is noted. */
+export function notedEnd(end: TurnEnd): NotedEnd {
+  const usage = end.usage === undefined ? {} : { usage: end.usage }
+  if (end.kind === 'complete') return { kind: 'complete', reason: end.reason, ...usage }
+  if (end.kind === 'failed') return { kind: 'failed', failure: end.failure, ...usage }
+  return { kind: 'stopped', ...usage }
 }
 
 /** What both used; what neither tells stays unknown. */

@@ -50,11 +50,11 @@ export class AttemptNotes {
   }
 
   /** Writes a file of the attempt, durable when this resolves. */
-  write(name: string, text: string): Promise<void> {
+  write(name: string, content: string | Buffer): Promise<void> {
     return this.#clock.operation(
       this.#guarded(async () => {
         await makeFolders(this.folder)
-        await writeSynced(join(this.folder, name), text)
+        await writeSynced(join(this.folder, name), content)
         await syncFolder(this.folder)
       }),
     )
@@ -131,10 +131,10 @@ function factIn(line: string): AttemptFact | undefined {
   }
 }
 
-async function writeSynced(path: string, text: string): Promise<void> {
+async function writeSynced(path: string, content: string | Buffer): Promise<void> {
   const file = await open(path, 'w', 0o600)
   try {
-    await file.writeFile(text)
+    await file.writeFile(content)
     await file.sync()
   } finally {
     await file.close()

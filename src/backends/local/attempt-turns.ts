@@ -1,7 +1,8 @@
 import type { AgentRunState } from '../../domain/backend.ts'
 import { sleep } from '../../domain/clock.ts'
 import { type AttemptKey, formatKey } from '../../domain/ids.ts'
-import type { AttemptState, NotedEnd } from './attempt-facts.ts'
+import { type AttemptState, type NotedEnd, notedEnd } from './attempt-facts.ts'
+import { keptImages } from './attempt-images.ts'
 import type { AttemptLog } from './attempt-log.ts'
 import type { AttemptNotes } from './attempt-notes.ts'
 import type { AttemptWorkspace } from './attempt-workspace.ts'
@@ -191,6 +192,7 @@ export class AttemptTurns {
     const { key, agent, machine, notes, workspace } = this.#options
     const state = this.#state()
     const model = await notes.read('model')
+    const images = await machine.clock.operation(keptImages(notes.folder))
     return agent.converse({
       clock: machine.clock,
       attempt: formatKey(key),
@@ -201,6 +203,7 @@ export class AttemptTurns {
       folder: notes.folder,
       ...(session === undefined ? {} : { session }),
       ...(model ? { model } : {}),
+      ...(images.length === 0 ? {} : { images }),
       permissions: state.workspace.permissions,
       events: {
         process: async (process) => void (await notes.note({ fact: 'process', ...process })),
@@ -304,13 +307,6 @@ export class AttemptTurns {
     if (state === undefined) throw new Error(`Nothing is known of ${formatKey(this.#options.key)}`)
     return state
   }
-}
-
-function notedEnd(end: TurnEnd): NotedEnd {
-  const usage = end.usage === undefined ? {} : { usage: end.usage }
-  if (end.kind === 'complete') return { kind: 'complete', reason: end.reason, ...usage }
-  if (end.kind === 'failed') return { kind: 'failed', failure: end.failure, ...usage }
-  return { kind: 'stopped', ...usage }
 }
 
 /** What went wrong, for a log. */

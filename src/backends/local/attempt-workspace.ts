@@ -125,6 +125,9 @@ export class AttemptWorkspace {
     const never = new AbortController().signal
     const { worktree, turn, collected } = state
     if (worktree === undefined) {
+      // Made empty, for an agent to be started in.
+      await this.#machine.clock.operation(rmdir(await this.path()).catch(() => {}))
+      await this.#removePlace()
       await this.#notes.note({ fact: 'released', kept: [] })
       return
     }
@@ -132,10 +135,14 @@ export class AttemptWorkspace {
     // What has come since its last turn was collected is a check's, and none of its work.
     if (collected?.turn !== turn) await this.#collectLeft(worktree, turn, collected?.work.commit)
     const { kept } = await worktrees.clean(worktree, join(this.#notes.folder, KEPT), never)
-    // What else lies there, a home, is still in use by the run.
+    await this.#removePlace()
+    await this.#notes.note({ fact: 'released', kept })
+  }
+
+  /** What else lies there, a home, is still in use by the run: then it stays. */
+  async #removePlace(): Promise<void> {
     const place = await this.#machine.place(this.#key)
     for (const folder of [place, dirname(place)]) await this.#machine.clock.operation(rmdir(folder).catch(() => {}))
-    await this.#notes.note({ fact: 'released', kept })
   }
 
   async #collectLeft(worktree: PreparedWorktree, turn: number, before: string | undefined): Promise<void> {

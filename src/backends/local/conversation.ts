@@ -39,6 +39,14 @@ export interface AgentAbilities {
   readonly stays?: boolean
 }
 
+/** An image in a file that stays as it is. */
+export interface KeptImage {
+  /** Absolute. */
+  readonly path: string
+  /** `image/png` */
+  readonly type: string
+}
+
 /** What a conversation is made of. */
 export interface ConversationOptions {
   readonly clock: Clock
@@ -60,6 +68,8 @@ export interface ConversationOptions {
   /** The session of an earlier process, to be gone on with. */
   readonly session?: string
   readonly model?: string
+  /** Shown to it with the first prompt of a session that knows nothing; it says where it cannot be shown any. */
+  readonly images?: readonly KeptImage[]
   readonly permissions: PermissionSpec
   readonly events: ConversationEvents
 }

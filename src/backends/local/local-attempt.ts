@@ -3,6 +3,7 @@ import { BackendError } from '../../domain/errors.ts'
 import { type AttemptKey, formatKey } from '../../domain/ids.ts'
 import type { CheckResult, CheckSpec, CollectedWork, WorkspaceOrder } from '../../domain/local-work.ts'
 import type { AttemptState } from './attempt-facts.ts'
+import { keepImages } from './attempt-images.ts'
 import { AttemptLog, readAttemptLog } from './attempt-log.ts'
 import type { AttemptNotes } from './attempt-notes.ts'
 import { AttemptTurns, messageOf } from './attempt-turns.ts'
@@ -56,6 +57,7 @@ export class LocalAttempt {
       if (order.workspace === undefined) throw refused(`${this.#agent.id} needs a repository to work in`)
       await this.#machine.guarded()
       if (order.model !== undefined) await this.#notes.write('model', order.model)
+      await keepImages(this.#notes, order.images ?? [], this.#machine.clock)
       const { conflicts } = await this.#prepareAndOpen(order.workspace, signal)
       const text = conflicts.length > 0 ? `${conflictText(conflicts)}\n\n${order.prompt}` : order.prompt
       signal.throwIfAborted()

@@ -464,6 +464,7 @@ describe('the work of a local agent', () => {
     expect(await readAttemptWork(join(root, 'data', 'run_1'))).toMatchObject([
       { task: 'spec', attempt: 1, state: 'not-started', turns: 0 },
     ])
+    expect(readdirSync(join(root, 'work'), { recursive: true }).filter((name) => name.includes('run_1'))).toEqual([])
   })
 
   it('starts with what was needed, merged', async () => {

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { imageFileTrouble, toDataUri } from '../../../src/backends/codegen/image-file.ts'
-import { realClock } from '../../../src/host/clock.ts'
-import { temporaryFolder } from '../../host/temporary-folder.ts'
+import { imageFileTrouble, toDataUri } from '../../src/backends/image-file.ts'
+import { realClock } from '../../src/host/clock.ts'
+import { temporaryFolder } from '../host/temporary-folder.ts'
 
 describe('an image', () => {
   it.each([

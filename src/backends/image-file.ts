@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
-import type { Clock } from '../../domain/clock.ts'
-import { BackendError } from '../../domain/errors.ts'
+import type { Clock } from '../domain/clock.ts'
+import { BackendError } from '../domain/errors.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
@@ -34,14 +34,29 @@ export async function imageFileTrouble(path: string, clock: Clock): Promise<stri
   }
 }
 
-/** An image as the API takes it. Rejects with BackendError that names the file when it cannot be sent. */
+/** An image whose bytes are known. */
+export interface ImageData {
+  /** `image/png` */
+  readonly type: string
+  readonly bytes: Buffer
+}
+
+/** An image as the Codegen API takes it. Rejects with BackendError that names the file when it cannot be sent. */
 export async function toDataUri(image: string, clock: Clock): Promise<string> {
   if (isDataUri(image)) return image
+  const { type, bytes } = await imageData(image, clock)
+  return `data:${type};base64,${bytes.toString('base64')}`
+}
+
+/** What an image is, given as a file or whole. Rejects with BackendError that names it when it cannot be sent. */
+export async function imageData(image: string, clock: Clock): Promise<ImageData> {
   try {
+    if (isDataUri(image)) return dataOf(image)
     const bytes = await readImage(image, clock, true)
-    return `data:${TYPES[extname(image).toLowerCase()]};base64,${bytes.toString('base64')}`
+    return { type: typeOf(extname(image)) ?? '', bytes }
   } catch (cause) {
-    throw new BackendError(`The image '${image}' cannot be sent: ${reasonOf(cause)}.`, {
+    const name = image.length > 200 ? `${image.slice(0, 60)}...` : image
+    throw new BackendError(`The image '${name}' cannot be sent: ${reasonOf(cause)}.`, {
       kind: 'invalid',
       retryable: false,
       certain: true,
@@ -50,9 +65,26 @@ export async function toDataUri(image: string, clock: Clock): Promise<string> {
   }
 }
 
+/** How the names of files of a type end, `.png`; undefined where it is none that can be sent. */
+export function endingOf(type: string): string | undefined {
+  return Object.keys(TYPES).find((ending) => TYPES[ending] === type)
+}
+
+/** What kind of image files with this ending are. */
+export function typeOf(ending: string): string | undefined {
+  return TYPES[ending.toLowerCase()]
+}
+
+function dataOf(uri: string): ImageData {
+  const [, type = '', text] = /^data:([^;,]+);base64,([A-Za-z0-9+/=\s]+)$/i.exec(uri) ?? []
+  if (text === undefined || endingOf(type.toLowerCase()) === undefined)
+    throw new Error('it is no data URI of an image in base64')
+  return { type: type.toLowerCase(), bytes: Buffer.from(text, 'base64') }
+}
+
 /** The file's bytes, or none where only whether it could be read is asked for. */
 function readImage(path: string, clock: Clock, whole: boolean): Promise<Buffer> {
-  if (TYPES[extname(path).toLowerCase()] === undefined) {
+  if (typeOf(extname(path)) === undefined) {
     return Promise.reject(new Error(`its type is none of ${Object.keys(TYPES).join(' ')}`))
   }
   const read = async () => {

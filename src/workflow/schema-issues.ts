@@ -41,7 +41,8 @@ function noteIssue(issue: z.core.$ZodIssue, { schema, value, problems, words }: 
     return
   }
   const said = words.hidden?.(path) === true ? kindOf : nounFor
-  problems.add(path, describe(issue, valueAt(value, path), said))
+  const example = issue.code === 'invalid_type' ? exampleOf(schemaAt(schema, path)) : ''
+  problems.add(path, `${describe(issue, valueAt(value, path), said)}${example}`)
 }
 
 function unknownKey(schema: z.ZodType, key: string, words: IssueWords): string {
@@ -52,6 +53,12 @@ function unknownKey(schema: z.ZodType, key: string, words: IssueWords): string {
   return near === undefined
     ? `is an unknown key; known here: ${known.join(', ')}`
     : `is an unknown key; did you mean '${near}'?`
+}
+
+/** How a mapping is written, where its schema says that. */
+function exampleOf(schema: z.ZodType): string {
+  const examples = schema instanceof z.ZodObject ? schema.meta()?.['examples'] : undefined
+  return Array.isArray(examples) ? `; such as ${JSON.stringify(examples[0])}` : ''
 }
 
 /** The schema that describes the value at a path. */

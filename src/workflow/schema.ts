@@ -106,16 +106,25 @@ const word = z
   .string()
   .max(4_096)
   .regex(/^[^\0]*$/)
-const commandLine = z.tuple([word.min(1)], word).check(z.maxLength(200))
+/** A name of a program has no blank in it, and a path has a slash. */
+const commandLine = z
+  .tuple([word.min(1)], word)
+  .check(z.maxLength(200))
+  .refine(([program, ...words]) => words.length > 0 || !/^[^/\\]*\s[^/\\]*$/.test(program), {
+    error: ({ input }) =>
+      `no shell reads it: write each word on its own, [${String(input).trim().split(/\s+/).join(', ')}]`,
+  })
 /** One command, or several that run one after the other. */
 const commandLines = z.union([commandLine, z.array(commandLine).max(50)], { error: WORDS })
 
 /** What must pass before a task completes. */
-const checkSpecSchema = z.strictObject({
-  run: commandLines.describe('Commands that troupe runs in the worktree, such as [npm, test]; [] for none'),
-  rounds: whole(0, 20).optional().describe('How often failing output goes back to the agent; default 3'),
-  timeout: duration.optional().describe('How long each command may take; default 10m'),
-})
+const checkSpecSchema = z
+  .strictObject({
+    run: commandLines.describe('Commands that troupe runs in the worktree, such as [npm, test]; [] for none'),
+    rounds: whole(0, 20).optional().describe('How often failing output goes back to the agent; default 3'),
+    timeout: duration.optional().describe('How long each command may take; default 10m'),
+  })
+  .meta({ examples: [{ run: ['npm', 'test'] }] })
 
 /** What an agent may do that it asks for. */
 const permissionsSchema = z.strictObject({

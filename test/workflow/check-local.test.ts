@@ -65,6 +65,23 @@ describe('what an agent of this machine is given', () => {
     })
   })
 
+  it('is written in words of their own, and a check as a mapping: what a shell would have read is shown as it is meant', () => {
+    const text = `name: x
+defaults: { backend: command:claude }
+tasks:
+  a: { prompt: y, check: npm test }
+  b: { prompt: y, check: [npm, test] }
+  c: { prompt: y, check: { run: [npm test] } }
+  d: { prompt: y, setup: [[npm ci], ['/opt/my tools/build']] }
+`
+    expect(mistakesIn(text)).toEqual([
+      '4:26 tasks.a.check: must be a mapping, not "npm test"; such as {"run":["npm","test"]}',
+      '5:26 tasks.b.check: must be a mapping, not a list; such as {"run":["npm","test"]}',
+      '6:33 tasks.c.check.run: no shell reads it: write each word on its own, [npm, test]',
+      '7:27 tasks.d.setup[0]: no shell reads it: write each word on its own, [npm, ci]',
+    ])
+  })
+
   it('comes from what is given for all unless it says otherwise, also that there is none', () => {
     const defaults: TaskDefaults = {
       backend: 'acp:codex',

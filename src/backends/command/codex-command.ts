@@ -1,7 +1,8 @@
+import { BackendError } from '../../domain/errors.ts'
 import { oneLine } from './bounds.ts'
 import { codexFailure } from './codex-failure.ts'
 import { codexReader } from './codex-lines.ts'
-import type { CommandDialect, StartedWith, TurnStart } from './command-dialect.ts'
+import type { CommandDialect, ShownImage, StartedWith, TurnStart } from './command-dialect.ts'
 
 /**
  * Codex, `codex exec --json`: a turn is a process, its prompt comes on stdin, which an argument's bound does not hold for and which can
@@ -42,10 +43,17 @@ function startOf(
     ...['exec', '--json', '--color', 'never', '--skip-git-repo-check'],
     ...['-c', 'approval_policy="never"', '-c', 'sandbox_mode="workspace-write"', ...network],
     ...(model === undefined ? [] : ['--model', model]),
-    ...images.map(({ path }) => `--image=${path}`),
+    ...images.map(imageArgument),
     ...extraArgs,
     ...(session === undefined ? [] : ['resume', session]),
     '-',
   ]
   return { args, stdin: prompt, keepsStdin: false }
+}
+
+/** It takes a comma for the end of a name, and leaves out what it does not find without a word. */
+function imageArgument({ path }: ShownImage): string {
+  if (!path.includes(',')) return `--image=${path}`
+  const message = `Codex cannot be shown an image below a folder with a comma in its name: ${path}. Choose another data folder (--data-dir).`
+  throw new BackendError(message, { kind: 'refused', retryable: false, certain: true })
 }

@@ -45,10 +45,9 @@ export class CommandConversation implements Conversation {
 
   async open(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    this.#path = await pathOf(this.#agent, this.#options.env)
-    this.#images = await shownImages(this.#agent, this.#options)
+    const path = await this.#located()
     const { whole } = this.#options
-    if (whole !== undefined) await this.#startEarly(this.#path, whole)
+    if (whole !== undefined) await this.#startEarly(path, whole)
   }
 
   turn(text: string): Promise<TurnEnd> {
@@ -82,11 +81,11 @@ export class CommandConversation implements Conversation {
   }
 
   async #converse(text: string): Promise<TurnEnd> {
-    this.#path ??= await pathOf(this.#agent, this.#options.env)
+    const path = this.#path ?? (await this.#located())
     let session = this.#session
     for (let start = 1; ; start += 1) {
       if (this.#stopped) return { kind: 'stopped', text: '' }
-      const ended = await this.#start(this.#path, text, session)
+      const ended = await this.#start(path, text, session)
       const trouble =
         ended.told.end === null || ended.told.failure ? this.#agent.dialect.sessionTrouble?.(ended.stderr) : undefined
       if (trouble === undefined || this.#stopped || start === MOST_STARTS) return this.#judge(ended)
@@ -102,6 +101,13 @@ export class CommandConversation implements Conversation {
     this.#session = undefined
     const message = `The session of ${this.#agent.name} is not known any more`
     return { kind: 'failed', failure: { kind: 'not-found', message, retryable: true }, text: '' }
+  }
+
+  /** What every turn needs, looked for once. */
+  async #located(): Promise<string> {
+    this.#images = await shownImages(this.#agent, this.#options)
+    this.#path = await pathOf(this.#agent, this.#options.env)
+    return this.#path
   }
 
   /** Resolves when the worktree is whole, rejects when it will not be. */

@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { KeptImage } from '../../../src/backends/local/conversation.ts'
 import { play } from '../../support/acp-agent/script.ts'
 import { deferred } from '../../support/deferred.ts'
-import { converse, UNHURRIED, type WorldOptions } from './conversation-world.ts'
+import { converse, type TestWorld, UNHURRIED, type WorldOptions } from './conversation-world.ts'
 
 async function sessionFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'troupe-acp-sessions-'))
@@ -245,5 +246,51 @@ describe('a session in a worktree that is being filled', () => {
       await expect(opening).rejects.toThrow('a conflict')
       expect([world.heard(), world.agents.map((agent) => agent.isEnded())]).toEqual([['initialize'], [true]])
     }
+  })
+})
+
+describe('images', () => {
+  const block = { type: 'image', mimeType: 'image/png', data: Buffer.from('pixels').toString('base64') }
+
+  async function image(): Promise<KeptImage> {
+    const path = join(await sessionFolder(), 'image-1.png')
+    await writeFile(path, 'pixels')
+    return { path, type: 'image/png' }
+  }
+
+  const isBlock = (part: unknown) => JSON.stringify(sorted(part)) === JSON.stringify(sorted(block))
+  const sorted = (part: unknown) => Object.entries(part as object).sort()
+
+  /** Whether each prompt showed it the image. */
+  const shown = ({ agents }: TestWorld) =>
+    agents.flatMap(({ heard }) =>
+      heard.flatMap(({ method, params }) =>
+        method === 'session/prompt' ? [(params as { prompt: unknown[] }).prompt.some(isBlock)] : [],
+      ),
+    )
+
+  it('are shown with the first prompt of a session', async () => {
+    const world = await converse({ settings: { images: true }, options: { images: [await image()] } })
+    await world.conversation.open(UNHURRIED)
+    await world.conversation.turn(play({ say: 'first' }))
+    await world.conversation.turn(play({ say: 'second' }))
+    expect(shown(world)).toEqual([true, false])
+  })
+
+  it('are not shown once more in a session that is gone on with', async () => {
+    const settings = { resume: true, images: true, sessions: await sessionFolder() }
+    const session = await earlier({ settings })
+    const world = await converse({ settings, options: { session, images: [await image()] } })
+    await world.conversation.open(UNHURRIED)
+    await world.conversation.turn(play({ say: 'second' }))
+    expect(shown(world)).toEqual([false])
+  })
+
+  it('are refused where the agent takes none', async () => {
+    expect(await trouble({ options: { images: [await image()] } })).toMatchObject({
+      kind: 'refused',
+      retryable: false,
+      message: "acp:scripted cannot be shown images: leave out 'images', or choose another agent.",
+    })
   })
 })

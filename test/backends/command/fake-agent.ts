@@ -38,7 +38,7 @@ const forever = () => new Promise(() => setInterval(() => undefined, 1000))
 
 /** How a conversation with a scripted agent is made. */
 export interface FakeOptions
-  extends Partial<Pick<ConversationOptions, 'session' | 'model' | 'permissions' | 'folder' | 'whole'>> {
+  extends Partial<Pick<ConversationOptions, 'session' | 'model' | 'permissions' | 'folder' | 'whole' | 'images'>> {
   readonly described?: CommandDescription
   /** It is not installed. */
   readonly lost?: boolean

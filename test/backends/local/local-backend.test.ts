@@ -135,6 +135,31 @@ describe('a local agent run', () => {
     expect([agent.openings, agent.turns]).toEqual([['failed'], []])
   })
 
+  it('is shown the images of its task as they were when it began', async () => {
+    const agent = new ScriptedAgent()
+    const file = join(root, 'shot.jpg')
+    writeFileSync(file, 'pixels')
+    const images = [file, 'data:image/png;base64,cGl4ZWxz']
+    const { turn } = await begun(agent, open(agent), { ...order(), images })
+    rmSync(file)
+    const { folder } = turn.options
+    expect(turn.options.images).toEqual([
+      { path: join(folder, 'image-1.jpg'), type: 'image/jpeg' },
+      { path: join(folder, 'image-2.png'), type: 'image/png' },
+    ])
+    expect(turn.options.images?.map(({ path }) => readFileSync(path, 'utf8'))).toEqual(['pixels', 'pixels'])
+  })
+
+  it('is refused for certain where an image cannot be sent', async () => {
+    const agent = new ScriptedAgent()
+    const creating = open(agent).create({ ...order(), images: ['data:text/html;base64,cGl4ZWxz'] }, never)
+    await expect(creating).rejects.toMatchObject({ kind: 'invalid', retryable: false, certain: true })
+    const message =
+      "The image 'data:text/html;base64,cGl4ZWxz' cannot be sent: it is no data URI of an image in base64."
+    await expect(creating).rejects.toThrow(message)
+    expect(agent.conversations).toEqual([])
+  })
+
   it('is noted before its prompt leaves, and never created twice', async () => {
     const agent = new ScriptedAgent()
     const first = open(agent)

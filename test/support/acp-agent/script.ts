@@ -49,6 +49,8 @@ export interface AgentSettings {
   readonly version?: number
   readonly resume?: boolean
   readonly load?: boolean
+  /** Its prompts may show it images. */
+  readonly images?: boolean
   /** Whether it takes `_session/steering`; `unsaid`: it does, without saying so. */
   readonly steer?: boolean | 'unsaid'
   readonly modes?: readonly string[]

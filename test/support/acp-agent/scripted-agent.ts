@@ -48,6 +48,7 @@ export function scriptedAgent(settings: AgentSettings, house: AgentHouse): Agent
         protocolVersion: settings.version ?? 1,
         agentCapabilities: {
           loadSession: settings.load ?? false,
+          ...(settings.images === undefined ? {} : { promptCapabilities: { image: settings.images } }),
           sessionCapabilities: settings.resume ? { resume: {} } : {},
         },
         ...(typeof settings.steer === 'boolean' && { _meta: { steering: { supported: settings.steer } } }),

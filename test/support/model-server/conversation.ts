@@ -29,6 +29,7 @@ export interface Conversation {
   readonly tools: ReadonlySet<string>
   /** The agent's folder, where it says so. */
   readonly cwd: string | undefined
+  readonly images: number
   readonly said: readonly Said[]
 }
 

@@ -20,6 +20,7 @@ export function readMessages(body: Body): Conversation {
     ...(schema === undefined ? {} : { schema }),
     tools: new Set(tools),
     cwd: found(texts, /[Ww]orking directory: (.+)/),
+    images: partsOf(body['messages'], 'image'),
     said,
   }
 }
@@ -46,8 +47,16 @@ export function readResponses(body: Body): Conversation {
       said.map((part) => (part.kind === 'user' ? part.text : '')),
       /<cwd>(.+?)<\/cwd>/,
     ),
+    images: partsOf(body['input'], 'input_image'),
     said,
   }
+}
+
+/** How many parts of a type messages have. */
+function partsOf(messages: Json | undefined, type: string): number {
+  return list(messages)
+    .flatMap((message) => list(field(message, 'content')))
+    .filter((part) => textOf(part, 'type') === type).length
 }
 
 function saidInMessage(message: Json): Said[] {

@@ -15,6 +15,8 @@ export interface ModelRequest {
   readonly before: readonly string[]
   /** What was said to the model in this turn, its first prompt first: prompts, continuations, steers. */
   readonly told: readonly string[]
+  /** How many images it was shown. */
+  readonly images: number
   /** What came of the tool calls of this turn, in order. */
   readonly results: readonly { readonly text: string; readonly failed: boolean }[]
   /** What became of it; `waiting`: it has no answer yet; `left`: whoever asked went away. */
@@ -49,6 +51,7 @@ export class Requests {
         .slice(0, asked.said.length - said.length)
         .flatMap((part) => (part.kind === 'user' ? [cut(part.text)] : [])),
       told: said.flatMap((part) => (part.kind === 'user' ? [cut(part.text)] : [])),
+      images: asked.images,
       results: said.flatMap((part) => (part.kind === 'result' ? [{ text: cut(part.text), failed: part.failed }] : [])),
       outcome: 'waiting' as ModelRequest['outcome'],
     }

@@ -184,7 +184,10 @@ class LocalOrchestrator implements Orchestrator {
   }
 
   runs(): readonly RunSummary[] {
-    return this.#parts.index.list().map(summaryOfRow)
+    return this.#parts.index.list().map((row) => {
+      const summary = summaryOfRow(row)
+      return row.finished || this.#runs.get(row.run) !== undefined ? summary : { ...summary, carried: false }
+    })
   }
 
   view(run: string): RunView {

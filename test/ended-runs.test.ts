@@ -163,9 +163,11 @@ describe('a process through which many runs went', () => {
       world.kill()
       await writeFile(list, before)
       await world.open()
-      expect(world.orchestrator.runs().map(({ status }) => status)).toEqual(['running'])
+      expect(world.orchestrator.runs()).toMatchObject([{ status: 'running', carried: false }])
       expect(await world.resumed()).toEqual([])
-      expect(world.orchestrator.runs().map(({ status }) => status)).toEqual(['completed'])
+      expect(world.orchestrator.runs().map(({ status, carried }) => [status, carried])).toEqual([
+        ['completed', undefined],
+      ])
     })
   })
 })

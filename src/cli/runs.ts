@@ -1,4 +1,5 @@
 import type { RunSummary } from '../domain/views.ts'
+import { isFinalState } from '../machines/public-state.ts'
 import { paintFor } from './colours.ts'
 import type { CliContext } from './context.ts'
 import { dataDirOf } from './data-dir.ts'
@@ -13,7 +14,10 @@ export async function runsCommand(
   flags: { readonly json?: boolean; readonly url?: string; readonly dataDir?: string },
 ): Promise<number> {
   const { stdout, env } = context
-  const listed = await readPlace(context, flags, async (source) => source.runs())
+  const listed = await readPlace(context, flags, async (source, isHeld) => {
+    const rows = await source.runs()
+    return isHeld ? rows : rows.map((row) => (isFinalState(row.status) ? row : { ...row, carried: false }))
+  })
   const runs = [...listed].sort((a, b) => (a.run < b.run ? -1 : 1))
   if (flags.json === true) {
     stdout.write(runs.map((run) => `${JSON.stringify(run)}\n`).join(''))
@@ -30,14 +34,16 @@ export async function runsCommand(
   return 0
 }
 
-function rowOf({ run, status, name, startedAt, endedAt, standIn }: RunSummary, now: number) {
+function rowOf({ run, status, name, startedAt, endedAt, standIn, carried }: RunSummary, now: number) {
   const started = Date.parse(startedAt)
   return [
     run,
-    [`${glyphOf(status)} ${status}`, styleOf(status)] as const,
+    carried === false
+      ? ([`${glyphOf('paused')} ${status}`, styleOf('paused')] as const)
+      : ([`${glyphOf(status)} ${status}`, styleOf(status)] as const),
     escapeLine(name),
     `${startedAt.slice(0, 19).replace('T', ' ')}Z`,
     formatElapsed((endedAt === undefined ? now : Date.parse(endedAt)) - started),
-    standIn ? 'stand-in' : '',
+    [...(standIn ? ['stand-in'] : []), ...(carried === false ? ['no process carries it'] : [])].join(', '),
   ]
 }

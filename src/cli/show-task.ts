@@ -9,6 +9,8 @@ import { parentOf } from './task-rows.ts'
 import { escapeLine, formatElapsed } from './terminal-text.ts'
 import { workLines } from './work-text.ts'
 
+/** States that end by themselves, as long as a process carries the run. */
+const AT_WORK = /^(creating|running|reporting|recovering|cancelling)/
 /** How many of the tasks that one waits for are named. */
 const NAMED = 20
 
@@ -19,7 +21,7 @@ export function taskLines(view: RunView, task: TaskView, frame: SummaryFrame): r
   const attempt = task.attempt > 1 ? `, attempt ${task.attempt}` : ''
   return [
     `${paint(glyphOf(task.state), styleOf(task.state))} ${task.task}${role} ${task.state}${attempt}`,
-    ...labelled('why', whyOf(task)),
+    ...labelled('why', whyIn(view, task)),
     ...(isOpen(view, task) ? openLines(view, task, frame) : []),
     ...labelled('agent', task.agent),
     ...labelled('used', useText(task, frame.now)),
@@ -65,6 +67,13 @@ function whyOf({ state, why, adopted, url }: TaskView): string | undefined {
   if (state === 'completed' && adopted === undefined) return undefined
   // Its address has a line of its own.
   return url === undefined || why?.endsWith(` at ${url}`) !== true ? why : why.slice(0, -` at ${url}`.length)
+}
+
+/** Where no process carries the run an agent that was at work is not, or nobody watches it. */
+function whyIn(view: RunView, task: TaskView): string | undefined {
+  const why = whyOf(task)
+  const goesOn = view.carried !== false || !isOpen(view, task) || !AT_WORK.test(task.state)
+  return goesOn || why === undefined ? why : `no process carries it now; before that: ${why}`
 }
 
 function openLines(view: RunView, task: TaskView, { now }: SummaryFrame): readonly string[] {

@@ -224,6 +224,8 @@ export interface RunSummary {
   readonly run: string
   readonly name: string
   readonly status: string
+  /** False where it is known that no process carries it, so that nothing of it goes on. */
+  readonly carried?: boolean
   readonly standIn: boolean
   readonly startedAt: string
   readonly endedAt?: string

@@ -119,11 +119,35 @@ describe('troupe runs', () => {
   it('lists the runs, oldest first', async () => {
     const cli = await folder()
     cli.orchestrator.add(runView({ run: 'run_0', status: 'completed', standIn: true }))
+    const holder = await serveControl()
+    for (const view of cli.orchestrator.runs()) holder.orchestrator.add(cli.orchestrator.view(view.run))
+    cli.holder = holder.client
     expect(await cli.run('runs')).toBe(0)
     expect(cli.stdout.lines).toEqual([
       'run    status       name     started               took',
       'run_0  ✔ completed  feature  2026-01-02 12:00:00Z  0s     stand-in',
       'run_1  ● running    feature  2026-01-02 11:58:00Z  2m00s',
+    ])
+  })
+
+  it('says of which runs nothing goes on, as no process carries them', async () => {
+    const cli = await folder()
+    cli.orchestrator.add(runView({ run: 'run_0', status: 'completed' }))
+    cli.orchestrator.add(runView({ run: 'run_2', status: 'running', standIn: true }))
+    await cli.run('runs')
+    expect(cli.stdout.lines).toEqual([
+      'run    status       name     started               took',
+      'run_0  ✔ completed  feature  2026-01-02 12:00:00Z  0s',
+      'run_1  ‖ running    feature  2026-01-02 11:58:00Z  2m00s  no process carries it',
+      'run_2  ‖ running    feature  2026-01-02 12:00:00Z  0s     stand-in, no process carries it',
+    ])
+    cli.stdout.text = ''
+    await cli.run('runs', '--json')
+    const rows = cli.stdout.lines.map((line) => JSON.parse(line))
+    expect(rows.map(({ run, carried }) => [run, carried])).toEqual([
+      ['run_0', undefined],
+      ['run_1', false],
+      ['run_2', false],
     ])
   })
 

@@ -645,6 +645,15 @@ describe('troupe show of a run that does not go on', () => {
     const view = { ...buildRunView(workflow, new Told().facts), carried: false }
     expect(head(view)[1]).toBe(`No process carries it, so nothing of it goes on until one does: troupe resume ${RUN}`)
   })
+
+  it('does not say of an agent that it works where no process carries the run', () => {
+    const view = { ...buildRunView(workflow, running().facts), carried: false }
+    const whys = linesOf(view).filter((line) => line.startsWith('    why'))
+    expect(whys.slice(0, 2)).toEqual([
+      '    why    no process carries it now; before that: its agent works',
+      '    why    waits for plan',
+    ])
+  })
 })
 
 describe('troupe show of an attempt that ended after it was given up', () => {

@@ -188,6 +188,7 @@ const status = z
   .string()
   .describe('State of the run: starting, running, paused, finishing, completed, failed, cancelled.')
 const standIn = z.boolean().describe('Its agents are of the embedded stand-in: nothing is real and nothing costs.')
+const carried = z.boolean().describe('False where it is known that no process carries it.').exactOptional()
 
 /** One row of a list of runs. */
 export const runSummary = component<RunSummary>('RunSummary')(
@@ -195,6 +196,7 @@ export const runSummary = component<RunSummary>('RunSummary')(
     run: runId,
     name: z.string().describe('Name of its workflow.'),
     status,
+    carried,
     standIn,
     startedAt: instant,
     endedAt: instant.exactOptional(),
@@ -260,7 +262,7 @@ export const runView = component<RunView>('RunView')(
     status,
     since: instant.describe('Since when. ISO 8601, UTC.').exactOptional(),
     reason: z.string().describe('Why it is paused or failed.').exactOptional(),
-    carried: z.boolean().describe('False where it is known that no process carries it.').exactOptional(),
+    carried,
     standIn,
     startedAt: instant,
     endedAt: instant.exactOptional(),

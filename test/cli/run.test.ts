@@ -51,14 +51,16 @@ describe('troupe run --json', () => {
 
   it('lets local agents work in the repository that it is typed in', async () => {
     const cli = cliWith(completes)
-    cli.cwd = '/code/shop'
+    cli.cwd = await temporaryFolder()
+    const config = { agents: { acp: { claude: { program: process.execPath } } } }
+    await writeFile(join(cli.cwd, 'troupe.config.yaml'), JSON.stringify(config))
     const repository = async (top: string) => ({ top, commonDir: `${top}/.git`, head: 'c0ffee' })
     cli.local = { ...cli.local, repository }
     const file = await workflowFile()
     await cli.run('run', file, '--input', 'request=x', '--json', '--backend', 'acp:claude')
     await cli.run('run', file, '--input', 'request=x', '--json', '--backend', 'simulated')
     expect(cli.orchestrator.calls.map((call) => call[3])).toEqual([
-      { backend: 'acp:claude', directory: '/code/shop' },
+      { backend: 'acp:claude', directory: cli.cwd },
       { backend: 'simulated' },
     ])
   })

@@ -9,14 +9,17 @@ import { plain } from './local-site.ts'
 const one = (backend: string, more = '') =>
   `name: one\ndefaults: { retry: { attempts: 1 }${more} }\ntasks: { only: { backend: "${backend}", prompt: Do it } }\n`
 /** Agents that are described: one works, as far as the word of a shell goes, one is nowhere. */
-const CONFIG = JSON.stringify({
-  agents: {
-    command: {
-      quick: { program: 'sh', args: ['-c', 'echo did >> did.txt; echo done'] },
-      absent: { program: 'no-such-agent' },
+const configIn = (folder: string) =>
+  JSON.stringify({
+    agents: {
+      command: {
+        quick: { program: 'sh', args: ['-c', 'echo did >> did.txt; echo done'] },
+        absent: { program: 'no-such-agent' },
+        goes: { program: join(folder, 'goes') },
+        remover: { program: 'sh', args: ['-c', `rm '${join(folder, 'goes')}'; echo done`] },
+      },
     },
-  },
-})
+  })
 
 class Place {
   readonly folder: string
@@ -62,13 +65,20 @@ async function place(terminal: Terminal, make: (folder: string) => Promise<unkno
   await mkdir(folder)
   await mkdir(home)
   await make(folder)
-  await writeFile(join(folder, 'troupe.config.yaml'), CONFIG)
+  await writeFile(join(folder, 'troupe.config.yaml'), configIn(folder))
+  await writeFile(join(folder, 'goes'), '#!/bin/sh\n', { mode: 0o755 })
   const files = {
     acp: one('acp'),
     nobody: one('acp:nobody'),
     quick: one('command:quick'),
     absent: one('command:absent'),
     check: one('command:quick', ', check: { run: [no-such-check, all], rounds: 1 }'),
+    unwritten: one('command:quick', ', check: { run: [./no-such-check, all], rounds: 1 }'),
+    setup: one('command:quick', ', setup: [no-such-setup]'),
+    goes: one('command:goes').replace(
+      'only: {',
+      'first: { backend: "command:remover", prompt: Do it }, only: { needs: [first],',
+    ),
   }
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, `${name}.yaml`), text)
   return new Place(folder, home, terminal)
@@ -102,29 +112,51 @@ describe.concurrent('a run of local agents', () => {
     )
   })
 
-  inTerminal('asks a person where its agent is not installed, and leaves no worktree', async ({ terminal }) => {
+  inTerminal(
+    'is refused where its agent, or the program of its check or setup, is not installed',
+    async ({ terminal }) => {
+      const here = await place(terminal, makeRepository)
+      expect(await here.refused('run', 'absent.yaml')).toEqual(
+        "troupe: The program 'no-such-agent' of absent was not found. Install it, or correct 'program' of the agent absent.\n",
+      )
+      expect(await here.refused('run', 'check.yaml')).toEqual(
+        "troupe: tasks.only.check: the program 'no-such-check' was not found on the PATH. Install it, or correct its name.\n",
+      )
+      expect(await here.refused('run', 'setup.yaml')).toEqual(
+        "troupe: tasks.only.setup: the program 'no-such-setup' was not found on the PATH. Install it, or correct its name.\n",
+      )
+    },
+  )
+
+  inTerminal('asks a person where its agent went in the middle of it, and leaves no worktree', async ({ terminal }) => {
     const here = await place(terminal, makeRepository)
-    const { code, stdout, stderr } = await here.troupe('run', 'absent.yaml')
-    const why =
-      "The program 'no-such-agent' of absent was not found. Install it, or correct 'program' of the agent absent."
-    expect([code, stderr, plain(stdout).includes(`only creating -> recovering: ${why}\n`)]).toEqual([3, '', true])
+    const { code, stdout, stderr } = await here.troupe('run', 'goes.yaml')
+    const why = "The program 'HERE/goes' of goes was not found. Install it, or correct 'program' of the agent goes."
+    const said = plain(stdout.replaceAll(here.folder, 'HERE'))
+    expect([code, stderr, said.includes(`only creating -> recovering: ${why}\n`)]).toEqual([3, '', true])
     expect(stdout).toContain('\nA person must decide\n')
-    expect(await here.left()).toEqual([expect.stringMatching(/^refs\/heads\/troupe\/run_\w{18}\/only\/1$/)])
+    expect(await here.left()).toEqual([
+      expect.stringMatching(/^refs\/heads\/troupe\/run_\w{18}\/first\/1$/),
+      expect.stringMatching(/^refs\/heads\/troupe\/run_\w{18}\/only\/1$/),
+    ])
     expect(await here.troupe('task', 'last', 'only', 'fail')).toMatchObject({ code: 0, stderr: '' })
     expect(await here.troupe('rm', 'last')).toMatchObject({ code: 0, stderr: '' })
     expect(await here.left()).toEqual([])
   })
 
-  inTerminal('asks a person where the program of its check is not there', async ({ terminal }) => {
-    const here = await place(terminal, makeRepository)
-    const { code, stdout } = await here.troupe('run', 'check.yaml')
-    const why =
-      'The check failed: no-such-check all (could not be started: no such program was found on the PATH. Install it, or give ' +
-      'its whole path.), also after its agent was told so once. It printed nothing.'
-    expect([code, plain(stdout).includes(`only reporting.checking -> recovering: ${why}\n`)]).toEqual([3, true])
-    const { stdout: work } = await here.troupe('work', 'last')
-    // What it did before is kept.
-    expect(plain(work)).toContain('  did  COMMIT..COMMIT: 2 commits, 1 file, +2 -0\n  did.txt +2 -0\n')
-    expect(await here.left()).toEqual([expect.stringMatching(/^refs\/heads\/troupe\/run_\w{18}\/only\/1$/)])
-  })
+  inTerminal(
+    'asks a person where the program of its check is still not there when its agent is done',
+    async ({ terminal }) => {
+      const here = await place(terminal, makeRepository)
+      const { code, stdout } = await here.troupe('run', 'unwritten.yaml')
+      const why =
+        'The check failed: ./no-such-check all (could not be started: there is no such program, or what its first line names ' +
+        'is not installed. Install it, or correct its path.), also after its agent was told so once. It printed nothing.'
+      expect([code, plain(stdout).includes(`only reporting.checking -> recovering: ${why}\n`)]).toEqual([3, true])
+      const { stdout: work } = await here.troupe('work', 'last')
+      // What it did before is kept.
+      expect(plain(work)).toContain('  did  COMMIT..COMMIT: 2 commits, 1 file, +2 -0\n  did.txt +2 -0\n')
+      expect(await here.left()).toEqual([expect.stringMatching(/^refs\/heads\/troupe\/run_\w{18}\/only\/1$/)])
+    },
+  )
 })

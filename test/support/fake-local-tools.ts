@@ -26,6 +26,9 @@ export function fakeAgent(id: string, version?: string): LocalAgent {
     memoryMb: 250,
     env: [],
     set: {},
+    async find() {
+      return (await this.locate({}, new AbortController().signal, realClock)).path
+    },
     async locate() {
       if (version !== undefined) return { path: `/opt/${id.replace(':', '/')}`, version }
       const message = `The agent ${id} is not installed. Install it with npm install -g ${id.replace(':', '-')}.`

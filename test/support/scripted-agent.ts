@@ -39,6 +39,10 @@ export class ScriptedAgent implements LocalAgent {
     this.abilities = { steer: false, resume: true, usage: true, ...abilities }
   }
 
+  async find() {
+    return '/scripted'
+  }
+
   async locate() {
     return { path: '/scripted', version: '1' }
   }

@@ -120,6 +120,7 @@ export class AcpConversation implements Conversation {
     this.#line = undefined
     this.#isReady = false
     if (this.#profile.startsEarly !== true) await whole
+    given.throwIfAborted()
     const wire = await clock.operation(this.#startWire(this.#options))
     let giveUp: (() => void) | undefined
     try {

@@ -18,6 +18,11 @@ export function codexFailure(message: string, now: number): EndFailure {
     } as const
     return notBefore === undefined ? failure : { ...failure, notBefore }
   }
+  const missing = /^Missing environment variable: `?(\w+)`?/i.exec(message)?.[1]
+  if (missing !== undefined) {
+    const advice = `Set it, and name it for troupe, which passes on nothing else: env: [${missing}] of agents.command.codex in troupe.config.yaml`
+    return { kind: 'auth', message: `Codex is not let in: ${said} ${advice}.`, retryable: false }
+  }
   if (status === 401 || status === 403 || /not logged in|refresh token|log in again/i.test(message)) {
     const advice = "Run 'codex login' once, or set CODEX_API_KEY"
     return { kind: 'auth', message: `Codex is not let in: ${said} ${advice}.`, retryable: false }

@@ -7,15 +7,12 @@ export interface HeldFolder {
   letGo(): Promise<void>
 }
 
-/** Makes a folder in one that is there. Undefined: something has its name already. */
+/** Makes a folder in one that is there. Undefined: something has its name already, or it cannot be made. */
 export async function holdNewFolder(path: string): Promise<HeldFolder | undefined> {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined
-    throw error
-  }
-  const handle = await open(path)
+  const handle = await mkdir(path)
+    .then(() => open(path))
+    .catch(() => undefined)
+  if (handle === undefined) return undefined
   return {
     async staysInPlace() {
       const [held, found] = await Promise.all([handle.stat(), stat(path)])

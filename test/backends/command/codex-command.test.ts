@@ -19,6 +19,22 @@ function codex(script: string, options: Parameters<typeof talkTo>[2] = {}) {
 }
 
 describe('a turn of codex', () => {
+  it('says how it is given a variable that it misses', async () => {
+    const { conversation } = codex(
+      "await prompt(); say(...begins, failed('Missing environment variable: `MY_KEY`.')); process.exit(1)",
+    )
+    expect(await conversation.turn('x')).toMatchObject({
+      kind: 'failed',
+      failure: {
+        kind: 'auth',
+        message:
+          'Codex is not let in: Missing environment variable: `MY_KEY`. Set it, and name it for troupe, which passes on nothing ' +
+          'else: env: [MY_KEY] of agents.command.codex in troupe.config.yaml.',
+        retryable: false,
+      },
+    })
+  })
+
   it('is complete when it says so and the process ends with 0; its last message is its answer', async () => {
     const { conversation, seen, sessions, calls, processes } = codex(`
       await prompt()

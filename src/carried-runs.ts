@@ -54,6 +54,11 @@ export class CarriedRuns {
     return this.#keepers.get(run)
   }
 
+  /** Whether this process carries it, or is about to. */
+  isCarried(run: string): boolean {
+    return this.#keepers.has(run) || this.#restoring.has(run)
+  }
+
   keepers(): Iterable<RunKeeper> {
     return this.#keepers.values()
   }

@@ -186,7 +186,7 @@ class LocalOrchestrator implements Orchestrator {
   runs(): readonly RunSummary[] {
     return this.#parts.index.list().map((row) => {
       const summary = summaryOfRow(row)
-      return row.finished || this.#runs.get(row.run) !== undefined ? summary : { ...summary, carried: false }
+      return row.finished || this.#runs.isCarried(row.run) ? summary : { ...summary, carried: false }
     })
   }
 

@@ -55,13 +55,34 @@ export async function imageData(image: string, clock: Clock): Promise<ImageData>
     const bytes = await readImage(image, clock, true)
     return { type: typeOf(extname(image)) ?? '', bytes }
   } catch (cause) {
-    const name = image.length > 200 ? `${image.slice(0, 60)}...` : image
-    throw new BackendError(`The image '${name}' cannot be sent: ${reasonOf(cause)}.`, {
-      kind: 'invalid',
-      retryable: false,
-      certain: true,
-      cause,
-    })
+    throw unsendable(image, cause)
+  }
+}
+
+function unsendable(image: string, cause: unknown): BackendError {
+  const message = `The image '${shortName(image)}' cannot be sent: ${reasonOf(cause)}.`
+  return new BackendError(message, { kind: 'invalid', retryable: false, certain: true, cause })
+}
+
+/** A data URI has no end that anybody could read. */
+export function shortName(image: string): string {
+  return isDataUri(image) && image.length > 80 ? `${image.slice(0, 60)}...` : image
+}
+
+/** What an image is for an agent of this machine: their models are shown pixels alone. Rejects as {@link imageData} does. */
+export async function shownImage(image: string, clock: Clock): Promise<ImageData> {
+  const trouble = shownImageTrouble(image)
+  if (trouble !== undefined) throw unsendable(image, new Error(trouble))
+  return imageData(image, clock)
+}
+
+/** Why an agent of this machine cannot be shown an image, as far as its name or data URI tells; undefined where it can. */
+export function shownImageTrouble(image: string): string | undefined {
+  try {
+    const type = isDataUri(image) ? dataOf(image).type : typeOf(extname(image))
+    return type === 'image/svg+xml' ? 'agents of this machine are shown no SVG; make it a PNG' : undefined
+  } catch (error) {
+    return reasonOf(error)
   }
 }
 

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
+import { shortName, shownImageTrouble } from '../backends/image-file.ts'
 import { agentEnvironment } from '../backends/local/agent-environment.ts'
 import type { LocalAgent } from '../backends/local/conversation.ts'
 import { findProgram } from '../backends/local/find-program.ts'
@@ -14,7 +15,7 @@ type Environment = CliContext['env']
 
 /**
  * Looks for what local agents need before anything of a run is made: agents of these names that are installed, a repository with a commit
- * where they work, and the programs of their setups and checks. Whoever carries the runs of the folder has agents of its own. Throws
+ * where they work, images that they can be shown, and what their setups and checks begin with. Whoever carries the runs of the folder has agents of its own. Throws
  * UsageError.
  */
 export async function checkLocalRun(
@@ -34,12 +35,28 @@ export async function checkLocalRun(
   for (const folder of new Set(local.map(({ repository = '.' }) => resolve(context.cwd, repository))))
     await tools.repository(folder).catch(asUsageError)
   for (const agent of agents) await checkAgent(agent, context.env)
-  for (const task of tasks) if (isLocalBackend(backend ?? task.backend)) await checkCommands(task, context.env)
+  for (const task of tasks) {
+    const agent = agents.find(({ id }) => id === (backend ?? task.backend))
+    if (agent !== undefined) checkImages(task, agent)
+    if (agent !== undefined) await checkCommands(task, context.env)
+  }
 }
 
 async function checkAgent(agent: LocalAgent, env: Environment): Promise<void> {
   const environment = agentEnvironment({ own: env, names: agent.env, set: agent.set, marks: {} })
   await agent.find(environment).catch(asUsageError)
+}
+
+function checkImages({ id, images = [] }: TaskSpec, agent: LocalAgent): void {
+  if (images.length > 0 && agent.abilities.images === false)
+    throw new UsageError(
+      `tasks.${id}.images: ${agent.id} cannot be shown images. Leave them out, or say in its description how it is shown one: an argument with {image}.`,
+    )
+  for (const image of images) {
+    const trouble = shownImageTrouble(image)
+    if (trouble !== undefined)
+      throw new UsageError(`tasks.${id}.images: '${shortName(image)}' cannot be sent: ${trouble}.`)
+  }
 }
 
 /** What no agent has paid for yet: a path in the worktree may be its work, what a setup will install cannot be known. */
@@ -53,7 +70,9 @@ async function checkCommand(place: string, command: CommandLine | undefined, env
   const [program] = command ?? []
   if (program === undefined || program.includes('/')) return
   const environment = agentEnvironment({ own: env, names: [], set: {}, marks: {} })
-  if ((await findProgram(program, environment)) !== undefined) return
+  // A folder that is not absolute is another one in each worktree: nobody knows yet what will be there.
+  const isKnown = (environment['PATH'] ?? '').split(':').every((folder) => isAbsolute(folder))
+  if (!isKnown || (await findProgram(program, environment)) !== undefined) return
   throw new UsageError(`${place}: the program '${program}' was not found on the PATH. Install it, or correct its name.`)
 }
 

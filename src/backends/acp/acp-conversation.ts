@@ -5,6 +5,7 @@ import { BackendError } from '../../domain/errors.ts'
 import type { Conversation, ConversationOptions, TurnEnd } from '../local/conversation.ts'
 import type { AcpProfile } from './acp-profile.ts'
 import { AgentLink } from './agent-link.ts'
+import { untilStart } from './early-session.ts'
 import { type ImageBlock, imageBlocks } from './image-blocks.ts'
 import { recordOf, textOf } from './json-parts.ts'
 import type { AgentWire } from './message-stream.ts'
@@ -39,13 +40,16 @@ export class AcpConversation implements Conversation {
   readonly #record: TurnRecord
   readonly #desk: PermissionDesk
   #session: string | undefined
+  /** When the worktree is, as long as it was not waited for. */
+  #whole: Promise<void> | undefined
   #line: Line | undefined
   #opening: Promise<void> | undefined
   /** The prompt under way. */
   #turn: Promise<TurnEnd> | undefined
   #steers: boolean
-  /** What a session that knows nothing is shown with its first prompt. */
-  #unseen: readonly ImageBlock[] = []
+  /** Whether its session was shown its images. */
+  #hasSeen: boolean
+  #images: readonly ImageBlock[] = []
   /** Updates before a session is ready are its history. */
   #isReady = false
   readonly #stopped = new AbortController()
@@ -57,6 +61,8 @@ export class AcpConversation implements Conversation {
     this.#startWire = startWire
     this.#session = options.session
     this.#steers = profile.abilities.steer
+    this.#hasSeen = options.hasSeenImages === true
+    this.#whole = options.whole
     const { events, clock, cwd, permissions } = options
     const saw = events.saw.bind(events)
     const calls = new ToolCalls()
@@ -113,13 +119,15 @@ export class AcpConversation implements Conversation {
 
   async #open(signal: AbortSignal): Promise<void> {
     if (this.#line !== undefined && !this.#line.link.closed) return
-    const { clock, events, whole } = this.#options
+    const { clock, events } = this.#options
     const given = AbortSignal.any([signal, this.#stopped.signal])
     given.throwIfAborted()
     await this.#line?.wire.end()
     this.#line = undefined
     this.#isReady = false
-    if (this.#profile.startsEarly !== true) await whole
+    const whole = this.#whole
+    this.#whole = undefined
+    const { forSession } = await untilStart(this.#profile, this.#options, whole)
     given.throwIfAborted()
     const wire = await clock.operation(this.#startWire(this.#options))
     let giveUp: (() => void) | undefined
@@ -128,9 +136,9 @@ export class AcpConversation implements Conversation {
         giveUp = () => reject(given.reason)
         given.addEventListener('abort', giveUp)
         if (given.aborted) giveUp()
-        whole?.catch(reject)
+        forSession?.catch(reject)
       })
-      await Promise.race([this.#start(wire), aborted])
+      await Promise.race([this.#start(wire, forSession), aborted])
     } catch (error) {
       await wire.end()
       throw given.aborted ? given.reason : asBackendError(error, this.#facts())
@@ -140,8 +148,8 @@ export class AcpConversation implements Conversation {
     events.saw({ kind: 'note', text: 'its session is ready' })
   }
 
-  async #start(wire: AgentWire): Promise<void> {
-    const { clock, events, cwd, env, whole, attempt, model = this.#profile.model } = this.#options
+  async #start(wire: AgentWire, whole: Promise<void> | undefined): Promise<void> {
+    const { clock, events, cwd, env, attempt, model = this.#profile.model } = this.#options
     await events.process({ pid: wire.pid, startedAt: wire.startedAt })
     const link = new AgentLink({
       name: this.#profile.id,
@@ -164,7 +172,8 @@ export class AcpConversation implements Conversation {
         onSession: (id) => events.session(id),
         onNote: (text) => events.saw({ kind: 'note', text }),
       })
-      this.#unseen = session.isResumed ? [] : await this.#imagesFor(session)
+      this.#images = await this.#imagesFor(session)
+      this.#hasSeen &&= session.isResumed
       this.#session = session.id
       this.#steers = session.steers ?? this.#steers
       this.#isReady = true
@@ -214,9 +223,9 @@ export class AcpConversation implements Conversation {
   async #send(text: string): Promise<Readonly<Record<string, unknown>>> {
     const { link, session } = this.#opened()
     this.#desk.open()
-    const params = { sessionId: session.id, prompt: [...this.#unseen, ...words(text)] }
-    this.#unseen = []
+    const params = { sessionId: session.id, prompt: [...(this.#hasSeen ? [] : this.#images), ...words(text)] }
     const answer = recordOf(await link.request(methods.agent.session.prompt, params))
+    this.#hasSeen = true
     this.#record.answered(answer)
     return answer
   }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { BackendError } from '../../domain/errors.ts'
 import { oneLine } from './bounds.ts'
 import { codexFailure } from './codex-failure.ts'
@@ -10,8 +11,9 @@ import type { CommandDialect, ShownImage, StartedWith, TurnStart } from './comma
  */
 export function codexDialect(extraArgs: readonly string[]): CommandDialect {
   return {
-    // Seen with 0.169 by its system calls; AGENTS.md and all else it reads once it has its prompt.
-    readsFirst: ['.codex'],
+    // Seen with 0.169 by its system calls: settings from the nearest `.git` down. AGENTS.md and all else it reads once it has its prompt.
+    readsFirst: ['config.toml', 'agents', 'rules', 'hooks.json'].map((name) => `.codex/${name}`),
+    ownSettings: (env) => env['CODEX_HOME'] ?? join(env['HOME'] ?? '/', '.codex'),
     resumes: true,
     usage: true,
     images: 'files',

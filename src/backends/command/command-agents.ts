@@ -105,7 +105,12 @@ function localAgent(
   const { dialect } = agent
   return {
     id: `command:${name}`,
-    abilities: { steer: dialect.steer !== undefined, resume: dialect.resumes, usage: dialect.usage },
+    abilities: {
+      steer: dialect.steer !== undefined,
+      resume: dialect.resumes,
+      usage: dialect.usage,
+      ...(dialect.images === undefined ? { images: false } : {}),
+    },
     memoryMb,
     env,
     set,

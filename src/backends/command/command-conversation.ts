@@ -3,10 +3,11 @@ import type { Usage } from '../../domain/budget.ts'
 import { BackendError, toFailure } from '../../domain/errors.ts'
 import type { Conversation, ConversationOptions, TurnEnd } from '../local/conversation.ts'
 import { findProgram } from '../local/find-program.ts'
+import { isAnyAbove, isAnyIn, isChosenByPackage, VERSION_FILES } from '../local/read-first.ts'
 import { oneLine } from './bounds.ts'
 import type { CommandDialect, ShownImage, StartedWith } from './command-dialect.ts'
 import { CommandTurn, type EndedTurn } from './command-turn.ts'
-import { EarlyStart, isAnyIn } from './early-start.ts'
+import { EarlyStart } from './early-start.ts'
 import { SessionUsage } from './session-usage.ts'
 import { shownImages } from './shown-images.ts'
 
@@ -31,6 +32,8 @@ export class CommandConversation implements Conversation {
   #path: string | undefined
   #session: string | undefined
   #images: readonly ShownImage[] = []
+  /** Whether its session was shown them. */
+  #hasSeen: boolean
   #early: EarlyStart | undefined
   #turn: CommandTurn | undefined
   #settled: Promise<unknown> = Promise.resolve()
@@ -41,6 +44,7 @@ export class CommandConversation implements Conversation {
     this.#options = options
     this.#usage = new SessionUsage(options.folder)
     this.#session = agent.dialect.resumes ? options.session : undefined
+    this.#hasSeen = this.#session !== undefined && options.hasSeenImages === true
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -99,6 +103,7 @@ export class CommandConversation implements Conversation {
   /** A new session has to be told more than this turn: the caller knows what. */
   #lost(): TurnEnd {
     this.#session = undefined
+    this.#hasSeen = false
     const message = `The session of ${this.#agent.name} is not known any more`
     return { kind: 'failed', failure: { kind: 'not-found', message, retryable: true }, text: '' }
   }
@@ -112,9 +117,10 @@ export class CommandConversation implements Conversation {
 
   /** Resolves when the worktree is whole, rejects when it will not be. */
   async #startEarly(path: string, whole: Promise<void>): Promise<void> {
-    const { readsFirst } = this.#agent.dialect
-    if (readsFirst === undefined || this.#stopped) return whole
-    const early = new EarlyStart(this.#agent.dialect, path, this.#startedWith('', this.#session), this.#options)
+    const { dialect } = this.#agent
+    const { cwd, clock } = this.#options
+    if (this.#stopped || !(await clock.operation(this.#mayStartEarly(path)))) return whole
+    const early = new EarlyStart(dialect, path, this.#startedWith('', this.#session), this.#options)
     this.#early = early
     try {
       await whole
@@ -123,13 +129,21 @@ export class CommandConversation implements Conversation {
       throw error
     }
     // It knows nothing of what came after it.
-    if (await this.#options.clock.operation(isAnyIn(this.#options.cwd, readsFirst))) await early.end()
+    const read = [...(dialect.readsFirst ?? []), ...VERSION_FILES]
+    if (await clock.operation(isAnyIn(cwd, read))) await early.end()
+  }
+
+  async #mayStartEarly(path: string): Promise<boolean> {
+    const { readsFirst, ownSettings } = this.#agent.dialect
+    if (readsFirst === undefined || isChosenByPackage(path)) return false
+    const { cwd, env } = this.#options
+    return !(await isAnyAbove(cwd, readsFirst, ownSettings?.(env)))
   }
 
   #startedWith(prompt: string, session: string | undefined): StartedWith {
     const { cwd, folder, uuid, permissions } = this.#options
     const model = this.#options.model ?? this.#agent.model
-    const images = session === undefined ? this.#images : []
+    const images = this.#hasSeen ? [] : this.#images
     return this.#agent.dialect.start({ prompt, session, uuid, model, cwd, folder, permissions, images })
   }
 
@@ -138,7 +152,9 @@ export class CommandConversation implements Conversation {
     const turn = new CommandTurn(this.#agent.dialect, path, this.#options)
     this.#turn = turn
     try {
-      return await turn.run(startedWith, await this.#early?.take(startedWith.args))
+      const ended = await turn.run(startedWith, await this.#early?.take(startedWith.args))
+      this.#hasSeen ||= this.#agent.dialect.resumes && ended.told.end !== null
+      return ended
     } finally {
       this.#turn = undefined
       if (this.#agent.dialect.resumes) this.#session = turn.session ?? session

@@ -7,10 +7,13 @@ import type { LineReader } from './turn-fact.ts'
 /** How one kind of agent is started for a turn, and how its output is read. */
 export interface CommandDialect {
   /**
-   * What it reads in its folder before it has its prompt, relative: where nothing of that is there, it can be started while its worktree
-   * is being filled. Its arguments depend on no prompt then, which comes on stdin. Absent: it is started when all is there.
+   * What it reads in its folder and in those above it before it has its prompt, relative: where nothing of that is there, it can be started
+   * while its worktree is being filled. Its arguments depend on no prompt then, which comes on stdin. Absent: it is started when all is
+   * there.
    */
   readonly readsFirst?: readonly string[]
+  /** The folder in which that is its user's own, whatever it works in: absolute. */
+  ownSettings?(env: Readonly<Record<string, string>>): string
   /** Whether the session of an earlier turn can be gone on with. */
   readonly resumes: boolean
   readonly usage: boolean

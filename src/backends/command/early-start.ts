@@ -1,5 +1,3 @@
-import { lstat } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { AgentProcess } from '../local/agent-process.ts'
 import type { ConversationOptions } from '../local/conversation.ts'
 import { exists } from '../local/process-group.ts'
@@ -41,17 +39,4 @@ export class EarlyStart {
     this.#ending ??= this.#process.then((process) => process && endCommand(process, this.#dialect, this.#options))
     return this.#ending
   }
-}
-
-/** Whether any of these is in the folder. */
-export async function isAnyIn(folder: string, names: readonly string[]): Promise<boolean> {
-  const found = await Promise.all(
-    names.map((name) =>
-      lstat(join(folder, name)).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  )
-  return found.includes(true)
 }

@@ -1,5 +1,5 @@
 import { open, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Clock } from '../../domain/clock.ts'
 import { DataFolderError } from '../../domain/errors.ts'
 import { type AttemptKey, portableTaskId } from '../../domain/ids.ts'
@@ -49,13 +49,14 @@ export class AttemptNotes {
     return writing
   }
 
-  /** Writes a file of the attempt, durable when this resolves. */
+  /** Writes a file of the attempt, `NAME` or `FOLDER/NAME`, durable when this resolves. */
   write(name: string, content: string | Buffer): Promise<void> {
     return this.#clock.operation(
       this.#guarded(async () => {
-        await makeFolders(this.folder)
-        await writeSynced(join(this.folder, name), content)
-        await syncFolder(this.folder)
+        const path = join(this.folder, name)
+        await makeFolders(dirname(path))
+        await writeSynced(path, content)
+        await syncFolder(dirname(path))
       }),
     )
   }

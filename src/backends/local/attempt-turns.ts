@@ -8,6 +8,7 @@ import type { AttemptNotes } from './attempt-notes.ts'
 import type { AttemptWorkspace } from './attempt-workspace.ts'
 import { continuationText, freshSessionText, laterTurnText } from './continuation.ts'
 import type { Conversation, LocalAgent, Observation, TurnEnd } from './conversation.ts'
+import { EarlyOpening } from './early-opening.ts'
 import type { LocalMachine } from './local-machine.ts'
 import { TurnSigns } from './turn-signs.ts'
 
@@ -33,8 +34,7 @@ export interface AttemptTurnsOptions {
 export class AttemptTurns {
   readonly #options: AttemptTurnsOptions
   #conversation: Conversation | undefined
-  /** A conversation that is being made ready while its worktree is filled. */
-  #early: { readonly opening: Promise<void>; readonly isWhole: Promise<boolean> } | undefined
+  #early: EarlyOpening | undefined
   /** The turn under way. */
   #running: Promise<void> | undefined
   readonly #signs: TurnSigns
@@ -71,18 +71,12 @@ export class AttemptTurns {
 
   /** Begins what {@link open} waits for while the worktree is filled. Nothing is left of it where `whole` rejects. */
   openEarly(whole: Promise<void>, signal: AbortSignal): void {
-    const opening = this.#open(signal, whole)
-    opening.catch(() => {})
-    const isWhole = whole.then(
-      () => true,
-      () => false,
-    )
-    this.#early = { opening, isWhole }
+    this.#early = new EarlyOpening(this.#open(signal, whole), whole)
   }
 
   /** When what was begun early is over, well or not. */
   async opened(): Promise<void> {
-    await this.#early?.opening.catch(() => {})
+    await this.#early?.over()
     this.#early = undefined
   }
 
@@ -90,10 +84,7 @@ export class AttemptTurns {
   async open(signal: AbortSignal): Promise<void> {
     const early = this.#early
     this.#early = undefined
-    if (await early?.isWhole) return early?.opening
-    // It began in a folder that another has taken the place of.
-    await early?.opening.catch(() => {})
-    await this.#open(signal)
+    if (!(await early?.isReady())) await this.#open(signal)
   }
 
   async #open(signal: AbortSignal, whole?: Promise<void>): Promise<void> {
@@ -203,7 +194,7 @@ export class AttemptTurns {
       folder: notes.folder,
       ...(session === undefined ? {} : { session }),
       ...(model ? { model } : {}),
-      ...(images.length === 0 ? {} : { images }),
+      ...(images.length === 0 ? {} : { images, hasSeenImages: state.turn > 1 || state.end !== undefined }),
       permissions: state.workspace.permissions,
       events: {
         process: async (process) => void (await notes.note({ fact: 'process', ...process })),

@@ -125,8 +125,7 @@ export class AttemptWorkspace {
     const never = new AbortController().signal
     const { worktree, turn, collected } = state
     if (worktree === undefined) {
-      // Made empty, for an agent to be started in.
-      await this.#machine.clock.operation(rmdir(await this.path()).catch(() => {}))
+      await this.#abandon(state)
       await this.#removePlace()
       await this.#notes.note({ fact: 'released', kept: [] })
       return
@@ -137,6 +136,14 @@ export class AttemptWorkspace {
     const { kept } = await worktrees.clean(worktree, join(this.#notes.folder, KEPT), never)
     await this.#removePlace()
     await this.#notes.note({ fact: 'released', kept })
+  }
+
+  /** Its agent was told nothing: what there is of its worktree, or the empty folder that it was started in, is no work. */
+  async #abandon({ workspace: { repository } }: AttemptState): Promise<void> {
+    const { clock, worktrees } = this.#machine
+    const path = await this.path()
+    const isEmpty = await clock.operation(rmdir(path).then(isTrue, ({ code }) => code === 'ENOENT'))
+    if (!isEmpty) await worktrees.abandon(repository, path, new AbortController().signal)
   }
 
   /** What else lies there, a home, is still in use by the run: then it stays. */
@@ -225,6 +232,7 @@ async function makePlace(place: string): Promise<void> {
   }
 }
 
+const isTrue = () => true
 const checkMark = (key: AttemptKey) => `${formatKey(key)}#check`
 
 function markersLeft({ commands: [first = ['true'] as const] }: CheckSpec, files: readonly string[]): CheckResult {

@@ -37,6 +37,17 @@ export async function cleanWorktree(site: Site, prepared: PreparedWorktree, keep
   return result
 }
 
+/** Removes a worktree that was never whole, or that no agent was told of: nothing of it is anybody's work. */
+export async function abandonWorktree(site: Site, folder: string): Promise<void> {
+  const { clock, commonDir } = site
+  const path = await clock.operation(realPlace(folder))
+  const known = await clock.operation(registeredAt(commonDir, path))
+  await clock.operation(discard(path))
+  await site.exclusively(async () => {
+    for (const { admin } of known) await clock.operation(forget(admin))
+  })
+}
+
 async function keepIgnored(site: Site, git: Git, path: string, keepIn: string): Promise<Cleaning> {
   const asked = ['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory']
   const ignored = await git.list(asked)

@@ -39,6 +39,8 @@ export interface AgentAbilities {
   readonly usage: boolean
   /** Its process lives on between turns; else what a turn leaves running is ended with it. */
   readonly stays?: boolean
+  /** False: it can be shown no images. Where nothing is said it tells that when it is started, if it cannot. */
+  readonly images?: false
 }
 
 /** An image in a file that stays as it is. */
@@ -59,8 +61,8 @@ export interface ConversationOptions {
   /** The worktree. */
   readonly cwd: string
   /**
-   * Resolves when the worktree is whole, rejects where it will not be; absent: it is. Until then its folder is there without its files, and
-   * an agent that would read any of them is not started.
+   * Resolves when the worktree is whole, rejects where it will not be; absent: it is. Until then its folder is there without its files: an
+   * agent may be started in it, but works with no other files, and by no other settings, than if it had been started after that.
    */
   readonly whole?: Promise<void>
   /** All of its environment, the attempt's mark included. */
@@ -70,15 +72,17 @@ export interface ConversationOptions {
   /** The session of an earlier process, to be gone on with. */
   readonly session?: string
   readonly model?: string
-  /** Shown to it with the first prompt of a session that knows nothing; it says where it cannot be shown any. */
+  /** Shown with the first prompt of each session; where it cannot be shown any, {@link Conversation.open} says so. */
   readonly images?: readonly KeptImage[]
+  /** `session` was shown them: a turn of it has ended. */
+  readonly hasSeenImages?: boolean
   readonly permissions: PermissionSpec
   readonly events: ConversationEvents
 }
 
 /** Told what happens. What returns a promise is durable when that resolves; the conversation waits for it. */
 export interface ConversationEvents {
-  /** A process was started, and was told nothing yet. */
+  /** A process was started, and was told no prompt yet. */
   process(process: { readonly pid: number; readonly startedAt: string }): Promise<void>
   session(id: string): Promise<void>
   /** Called in order; never throws. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../domain/clock.ts'
 import type { AttemptKey } from '../../domain/ids.ts'
 import type { CollectedWork, NeededWork } from '../../domain/local-work.ts'
 import { aloneInWorktree } from './alone-in-worktree.ts'
-import { cleanWorktree } from './clean-worktree.ts'
+import { abandonWorktree, cleanWorktree } from './clean-worktree.ts'
 import { collectWork } from './collect-work.ts'
 import { Git } from './git.ts'
 import { prepareWorktree } from './prepare-worktree.ts'
@@ -97,6 +97,12 @@ export class Worktrees {
   async clean(prepared: PreparedWorktree, keepIn: string, signal: AbortSignal): Promise<Cleaning> {
     const site = await this.#site(prepared.repository, signal)
     return aloneInWorktree(site, prepared.path, (alone) => cleanWorktree(alone, prepared, keepIn))
+  }
+
+  /** Removes what was made of a worktree that no agent was told of. None of the attempt's processes may live. */
+  async abandon(repository: string, path: string, signal: AbortSignal): Promise<void> {
+    const site = await this.#site(repository, signal)
+    return aloneInWorktree(site, path, (alone) => abandonWorktree(alone, path))
   }
 
   /** Removes branches of a run that are merged somewhere else, and says which are not, or are still in use. */

@@ -235,6 +235,18 @@ describe('a session in a worktree that is being filled', () => {
     expect(agents).toHaveLength(1)
   })
 
+  it('begins in another process where another version would be chosen for what has come', async () => {
+    const whole = deferred()
+    const options = { whole: whole.promise }
+    const { conversation, cwd, heard, until } = await converse({ profile: { startsEarly: true }, options })
+    const opening = conversation.open(UNHURRIED)
+    await until(() => heard().length > 0)
+    await writeFile(join(cwd, '.tool-versions'), 'nodejs 22.0.0\n')
+    whole.resolve()
+    await expect(opening).rejects.toMatchObject({ kind: 'crashed', retryable: true })
+    expect(heard()).toEqual(['initialize'])
+  })
+
   it('never begins where there will be none: its process is ended, whether or not it has answered', async () => {
     for (const settings of [{}, { hangsIn: 'initialize' }]) {
       const whole = deferred()
@@ -277,13 +289,28 @@ describe('images', () => {
     expect(shown(world)).toEqual([true, false])
   })
 
-  it('are not shown once more in a session that is gone on with', async () => {
+  it('are shown in a session that is gone on with where it has not seen them, and never twice', async () => {
     const settings = { resume: true, images: true, sessions: await sessionFolder() }
     const session = await earlier({ settings })
-    const world = await converse({ settings, options: { session, images: [await image()] } })
+    for (const hasSeenImages of [true, false]) {
+      const world = await converse({ settings, options: { session, hasSeenImages, images: [await image()] } })
+      await world.conversation.open(UNHURRIED)
+      await world.conversation.turn(play({ say: 'second' }))
+      await world.conversation.turn(play({ say: 'third' }))
+      expect(shown(world)).toEqual([!hasSeenImages, false])
+      await world.conversation.stop()
+    }
+  })
+
+  it('are shown by the next process where the first has ended before its prompt', async () => {
+    const settings = { resume: true, images: true, sessions: await sessionFolder() }
+    const world = await converse({ settings, options: { images: [await image()] } })
     await world.conversation.open(UNHURRIED)
-    await world.conversation.turn(play({ say: 'second' }))
-    expect(shown(world)).toEqual([false])
+    await world.agents[0]?.wire.end()
+    // Its end has to be heard of.
+    await new Promise((resolve) => setImmediate(resolve))
+    await world.conversation.turn(play({ say: 'first' }))
+    expect([world.agents.length, shown(world)]).toEqual([2, [true]])
   })
 
   it('are refused where the agent takes none', async () => {

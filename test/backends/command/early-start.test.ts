@@ -14,9 +14,9 @@ say({ type: 'thread.started', thread_id: 'thread' }, { type: 'turn.started' })
 say({ type: 'item.completed', item: { id: 'item_0', type: 'agent_message', text: fs.readdirSync('.').join() } })
 say({ type: 'turn.completed', usage: { input_tokens: 1, output_tokens: 1 } })`
 
-function world(script = CODEX, name = 'codex') {
+function world(script = CODEX, name = 'codex', set: (folder: string) => Readonly<Record<string, string>> = () => ({})) {
   const whole = deferred()
-  const talk = talkTo(name, script, { whole: whole.promise })
+  const talk = talkTo(name, script, { whole: whole.promise, set })
   const starts = () => talk.calls().filter(({ pid }) => pid !== undefined)
   const fill = (...names: string[]) => {
     for (const file of names) writeFileSync(join(talk.cwd, file), 'x')
@@ -57,6 +57,33 @@ describe('codex in a worktree that is being filled', () => {
     expect(await conversation.turn('go')).toMatchObject({ kind: 'complete', text: '.codex' })
     expect(starts().map(({ sees }) => sees)).toEqual([[], ['.codex']])
     expect(processes).toEqual([starts()[1]?.pid])
+  })
+
+  it('is started again where another version of it would be chosen for what has come', async () => {
+    const { conversation, whole, starts, fill } = world()
+    const opening = conversation.open(never)
+    await until(() => starts().length > 0)
+    fill('.tool-versions')
+    whole.resolve()
+    await opening
+    expect(await conversation.turn('go')).toMatchObject({ kind: 'complete' })
+    expect(starts().map(({ sees }) => sees)).toEqual([[], ['.tool-versions']])
+  })
+
+  it('is not started before where it would read settings above the worktree, its own home apart', async () => {
+    const { conversation, whole, starts, folder } = world()
+    mkdirSync(join(folder, '.codex', 'rules'), { recursive: true })
+    const opening = conversation.open(never)
+    whole.resolve()
+    await opening
+    expect(starts()).toEqual([])
+
+    const home = world(CODEX, 'codex', (at) => ({ CODEX_HOME: join(at, '.codex') }))
+    mkdirSync(join(home.folder, '.codex', 'rules'), { recursive: true })
+    const opened = home.conversation.open(never)
+    await until(() => home.starts().length > 0)
+    home.whole.resolve()
+    await opened
   })
 
   it('is gone where there will be no worktree', async () => {

@@ -38,8 +38,12 @@ const forever = () => new Promise(() => setInterval(() => undefined, 1000))
 
 /** How a conversation with a scripted agent is made. */
 export interface FakeOptions
-  extends Partial<Pick<ConversationOptions, 'session' | 'model' | 'permissions' | 'folder' | 'whole' | 'images'>> {
+  extends Partial<
+    Pick<ConversationOptions, 'session' | 'model' | 'permissions' | 'folder' | 'whole' | 'images' | 'hasSeenImages'>
+  > {
   readonly described?: CommandDescription
+  /** Further variables, of its folder. */
+  readonly set?: (folder: string) => Readonly<Record<string, string>>
   /** It is not installed. */
   readonly lost?: boolean
   readonly onSeen?: (observation: Observation) => void
@@ -53,14 +57,20 @@ export function talkTo(name: string, script: string, options: FakeOptions = {}) 
   const cwd = join(folder, 'work')
   mkdirSync(cwd)
   writeFileSync(program, `${PRELUDE}${script}\n})()\n`, { mode: 0o755 })
-  const { described = {}, lost = false, onSeen, events, ...rest } = options
+  const { described = {}, set = () => ({}), lost = false, onSeen, events, ...rest } = options
   const agent = commandAgent(name, { ...described, program: lost ? '/nowhere/agent' : program })
   if (!agent) throw new Error(`There is no agent ${name}.`)
   const seen: Observation[] = []
   const sessions: string[] = []
   const processes: number[] = []
   const conversation = agent.converse({
-    ...{ clock: realClock, attempt: 'run_1/task/1', uuid: UUID, cwd, env: { PATH: process.env['PATH'] ?? '' } },
+    ...{
+      clock: realClock,
+      attempt: 'run_1/task/1',
+      uuid: UUID,
+      cwd,
+      env: { PATH: process.env['PATH'] ?? '', ...set(folder) },
+    },
     ...{ folder: join(folder, 'attempt'), permissions: { rest: 'reject', deadlineMs: 1_000, allow: [] }, ...rest },
     events: {
       async process({ pid }) {

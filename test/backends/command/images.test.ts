@@ -51,6 +51,20 @@ describe('images of a task', () => {
     expect(ofImages).toEqual([shown.map(({ path }) => `--image=${path}`), []])
   })
 
+  it('are shown in a session that is gone on with where it has not seen them', async () => {
+    const shown = await images()
+    const argsOf = async (hasSeenImages: boolean) => {
+      const { conversation, calls } = await talk('codex', CODEX, { images: shown, session: 'thread', hasSeenImages })
+      await conversation.turn('look')
+      await conversation.turn('again')
+      return calls().flatMap(({ args }) => (args ? [args.filter((arg) => arg.startsWith('--image')).length] : []))
+    }
+    expect([await argsOf(true), await argsOf(false)]).toEqual([
+      [0, 0],
+      [2, 0],
+    ])
+  })
+
   it('are refused where codex would lose them without a word', async () => {
     const shown = await images('a,b')
     const { conversation, calls } = talkTo('codex', CODEX, { images: shown })

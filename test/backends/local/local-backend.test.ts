@@ -122,6 +122,24 @@ describe('a local agent run', () => {
     expect(agent.openings).toEqual(['failed', 'ready'])
   })
 
+  it('is made ready anew where its agent broke on what was not there yet, and not where it refuses', async () => {
+    const failing = (kind: 'crashed' | 'refused') => {
+      const agent = new ScriptedAgent()
+      agent.onOpen = ({ whole }) => {
+        const trouble = new BackendError('no version is set', { kind, retryable: true, certain: true })
+        agent.openFails = whole === undefined ? undefined : trouble
+      }
+      return agent
+    }
+    const agent = failing('crashed')
+    await begun(agent, open(agent))
+    expect(agent.openings).toEqual(['failed', 'ready'])
+    const refusing = failing('refused')
+    const other = { ...order(), key: { ...key, task: 'other' } }
+    await expect(open(refusing).create(other, never)).rejects.toThrow('no version is set')
+    expect(refusing.openings).toEqual(['failed'])
+  })
+
   it('is made ready after a setup, which takes its time', async () => {
     const agent = new ScriptedAgent()
     await begun(agent, open(agent), order({ setup: [['touch', 'set-up']] }))
@@ -144,19 +162,34 @@ describe('a local agent run', () => {
     rmSync(file)
     const { folder } = turn.options
     expect(turn.options.images).toEqual([
-      { path: join(folder, 'image-1.jpg'), type: 'image/jpeg' },
-      { path: join(folder, 'image-2.png'), type: 'image/png' },
+      { path: join(folder, 'images', '1.jpg'), type: 'image/jpeg' },
+      { path: join(folder, 'images', '2.png'), type: 'image/png' },
     ])
     expect(turn.options.images?.map(({ path }) => readFileSync(path, 'utf8'))).toEqual(['pixels', 'pixels'])
+    expect(turn.options.hasSeenImages).toBe(false)
   })
 
-  it('is refused for certain where an image cannot be sent', async () => {
+  it('is known to have seen its images once a turn of it has ended', async () => {
     const agent = new ScriptedAgent()
-    const creating = open(agent).create({ ...order(), images: ['data:text/html;base64,cGl4ZWxz'] }, never)
+    const backend = open(agent)
+    const images = ['data:image/png;base64,cGl4ZWxz']
+    const { turn, ref } = await begun(agent, backend, { ...order(), images })
+    turn.complete()
+    await ended(backend, ref)
+    const [later] = await Promise.all([agent.nextTurn(), backend.prompt?.(ref, { turn: 2, text: 'Go on.' }, never)])
+    expect([later.options.images?.length, later.options.hasSeenImages]).toEqual([1, true])
+  })
+
+  it.each([
+    ['data:text/html;base64,cGl4ZWxz', 'it is no data URI of an image in base64'],
+    ['data:image/svg+xml;base64,cGl4ZWxz', 'agents of this machine are shown no SVG; make it a PNG'],
+    ['/nowhere/a.svg', 'agents of this machine are shown no SVG; make it a PNG'],
+    ['/nowhere/a.png', 'there is no such file'],
+  ])('is refused for certain where an image cannot be sent: %s', async (image, why) => {
+    const agent = new ScriptedAgent()
+    const creating = open(agent).create({ ...order(), images: [image] }, never)
     await expect(creating).rejects.toMatchObject({ kind: 'invalid', retryable: false, certain: true })
-    const message =
-      "The image 'data:text/html;base64,cGl4ZWxz' cannot be sent: it is no data URI of an image in base64."
-    await expect(creating).rejects.toThrow(message)
+    await expect(creating).rejects.toThrow(`The image '${image}' cannot be sent: ${why}.`)
     expect(agent.conversations).toEqual([])
   })
 
@@ -489,6 +522,19 @@ describe('the work of a local agent', () => {
     expect(await readAttemptWork(join(root, 'data', 'run_1'))).toMatchObject([
       { task: 'spec', attempt: 1, state: 'not-started', turns: 0 },
     ])
+    expect(readdirSync(join(root, 'work'), { recursive: true }).filter((name) => name.includes('run_1'))).toEqual([])
+  })
+
+  it('leaves no worktree where it was given up while that was being made', async () => {
+    const agent = new ScriptedAgent()
+    const backend = open(agent)
+    const given = new AbortController()
+    // Wherever git is by then.
+    agent.onOpen = () => void setTimeout(() => given.abort(new Error('given up')), 30)
+    await backend.create(order(), given.signal).catch(() => {})
+    backend.release?.(key)
+    await backend.close()
+    expect(git('worktree', 'list').split('\n')).toHaveLength(1)
     expect(readdirSync(join(root, 'work'), { recursive: true }).filter((name) => name.includes('run_1'))).toEqual([])
   })
 

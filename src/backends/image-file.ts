@@ -49,7 +49,7 @@ export async function toDataUri(image: string, clock: Clock): Promise<string> {
 }
 
 /** What an image is, given as a file or whole. Rejects with BackendError that names it when it cannot be sent. */
-export async function imageData(image: string, clock: Clock): Promise<ImageData> {
+async function imageData(image: string, clock: Clock): Promise<ImageData> {
   try {
     if (isDataUri(image)) return dataOf(image)
     const bytes = await readImage(image, clock, true)
@@ -69,7 +69,7 @@ export function shortName(image: string): string {
   return isDataUri(image) && image.length > 80 ? `${image.slice(0, 60)}...` : image
 }
 
-/** What an image is for an agent of this machine: their models are shown pixels alone. Rejects as {@link imageData} does. */
+/** What an image is for an agent of this machine: their models are shown pixels alone.. */
 export async function shownImage(image: string, clock: Clock): Promise<ImageData> {
   const trouble = shownImageTrouble(image)
   if (trouble !== undefined) throw unsendable(image, new Error(trouble))

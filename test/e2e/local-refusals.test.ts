@@ -15,6 +15,7 @@ const configIn = (folder: string) =>
       command: {
         quick: { program: 'sh', args: ['-c', 'echo did >> did.txt; echo done'] },
         absent: { program: 'no-such-agent' },
+        looks: { program: 'sh', args: ['-c', 'cat', '{image}'] },
         goes: { program: join(folder, 'goes') },
         remover: { program: 'sh', args: ['-c', `rm '${join(folder, 'goes')}'; echo done`] },
       },
@@ -66,6 +67,7 @@ async function place(terminal: Terminal, make: (folder: string) => Promise<unkno
   await mkdir(home)
   await make(folder)
   await writeFile(join(folder, 'troupe.config.yaml'), configIn(folder))
+  await writeFile(join(folder, 'drawing.svg'), '<svg/>')
   await writeFile(join(folder, 'goes'), '#!/bin/sh\n', { mode: 0o755 })
   const files = {
     acp: one('acp'),
@@ -75,6 +77,8 @@ async function place(terminal: Terminal, make: (folder: string) => Promise<unkno
     check: one('command:quick', ', check: { run: [no-such-check, all], rounds: 1 }'),
     unwritten: one('command:quick', ', check: { run: [./no-such-check, all], rounds: 1 }'),
     setup: one('command:quick', ', setup: [no-such-setup]'),
+    image: one('command:quick', ', images: ["data:image/png;base64,cGl4ZWxz"]'),
+    drawing: one('command:looks', ', images: [drawing.svg]'),
     goes: one('command:goes').replace(
       'only: {',
       'first: { backend: "command:remover", prompt: Do it }, only: { needs: [first],',
@@ -127,6 +131,17 @@ describe.concurrent('a run of local agents', () => {
       )
     },
   )
+
+  inTerminal('is refused where its agent cannot be shown an image', async ({ terminal }) => {
+    const here = await place(terminal, makeRepository)
+    expect(await here.refused('run', 'image.yaml')).toEqual(
+      'troupe: tasks.only.images: command:quick cannot be shown images. Leave them out, or say in its description how it is shown one: an ' +
+        'argument with {image}.\n',
+    )
+    expect(await here.refused('run', 'drawing.yaml')).toEqual(
+      "troupe: tasks.only.images: 'HERE/drawing.svg' cannot be sent: agents of this machine are shown no SVG; make it a PNG.\n",
+    )
+  })
 
   inTerminal('asks a person where its agent went in the middle of it, and leaves no worktree', async ({ terminal }) => {
     const here = await place(terminal, makeRepository)

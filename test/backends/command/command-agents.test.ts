@@ -33,6 +33,7 @@ describe('agents that are command lines', () => {
       set: { ...plain?.set, A: 'b' },
       memoryMb: 1_000,
       home: 'private',
+      find: expect.any(Function),
       locate: expect.any(Function),
       converse: expect.any(Function),
     })
@@ -40,7 +41,7 @@ describe('agents that are command lines', () => {
 
   it('of a preset’s name are their own when they say their arguments', () => {
     expect(commandAgent('claude', { args: ['-p', '{prompt}'], prompt: 'argument' })).toMatchObject({
-      abilities: { steer: false, resume: false, usage: false },
+      abilities: { steer: false, resume: false, usage: false, images: false },
       env: [],
       set: {},
     })

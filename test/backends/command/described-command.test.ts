@@ -49,7 +49,7 @@ describe('an agent described by somebody', () => {
     await conversation.turn('one')
     await conversation.turn('two')
     expect(calls().flatMap(({ args }) => (args ? [args] : []))).toEqual([['new'], ['new']])
-    expect(agent.abilities).toEqual({ steer: false, resume: false, usage: false })
+    expect(agent.abilities).toEqual({ steer: false, resume: false, usage: false, images: false })
   })
 
   it.each([
@@ -125,7 +125,7 @@ describe('an agent whose lines are described', () => {
       { kind: 'text', text: 'the ' },
       { kind: 'text', text: 'end' },
     ])
-    expect(agent.abilities).toEqual({ steer: false, resume: true, usage: true })
+    expect(agent.abilities).toEqual({ steer: false, resume: true, usage: true, images: false })
   })
 
   it('goes on with its session, and what the session used before is taken off', async () => {

@@ -44,7 +44,7 @@ export async function checkLocalRun(
 
 async function checkAgent(agent: LocalAgent, env: Environment): Promise<void> {
   const environment = agentEnvironment({ own: env, names: agent.env, set: agent.set, marks: {} })
-  await agent.find(environment).catch(asUsageError)
+  await agent.findProgram(environment).catch(asUsageError)
 }
 
 function checkImages({ id, images = [] }: TaskSpec, agent: LocalAgent): void {

@@ -26,7 +26,7 @@ export function fakeAgent(id: string, version?: string): LocalAgent {
     memoryMb: 250,
     env: [],
     set: {},
-    async find() {
+    async findProgram() {
       return (await this.locate({}, new AbortController().signal, realClock)).path
     },
     async locate() {

@@ -39,7 +39,7 @@ export class ScriptedAgent implements LocalAgent {
     this.abilities = { steer: false, resume: true, usage: true, ...abilities }
   }
 
-  async find() {
+  async findProgram() {
     return '/scripted'
   }
 

@@ -89,7 +89,7 @@ export function localAgent(profile: AcpProfile, start: StartWire): LocalAgent {
     env,
     set,
     ...(home === undefined ? {} : { home }),
-    find: (environment) => installed(profile, environment),
+    findProgram: (environment) => installed(profile, environment),
     async locate(environment, signal, clock) {
       const path = await installed(profile, environment)
       return { path, version: await programVersion(path, profile.version, environment, { clock, signal }) }

@@ -115,7 +115,7 @@ function localAgent(
     env,
     set,
     ...(home === undefined ? {} : { home }),
-    find: (environment) => pathOf(agent, environment),
+    findProgram: (environment) => pathOf(agent, environment),
     async locate(environment, signal, clock) {
       const path = await pathOf(agent, environment)
       return { path, version: await programVersion(path, version, environment, { clock, signal }) }

@@ -143,7 +143,9 @@ export class AttemptWorkspace {
     const { clock, worktrees } = this.#machine
     const path = await this.path()
     const isEmpty = await clock.operation(rmdir(path).then(isTrue, ({ code }) => code === 'ENOENT'))
-    if (!isEmpty) await worktrees.abandon(repository, path, new AbortController().signal)
+    const abandoned = worktrees.abandon(repository, path, new AbortController().signal)
+    // Where there is nothing of it there may be no repository either: that was why it was refused.
+    await (isEmpty ? abandoned.catch(() => {}) : abandoned)
   }
 
   /** What else lies there, a home, is still in use by the run: then it stays. */

@@ -18,7 +18,7 @@ export interface LocalAgent {
   /** Variables that it is always given. */
   readonly set: Readonly<Record<string, string>>
   /** Where its program is on this PATH, absolute. Throws BackendError `refused`, which says how to install it. */
-  find(env: Readonly<Record<string, string>>): Promise<string>
+  findProgram(env: Readonly<Record<string, string>>): Promise<string>
   /** Where it is on this PATH and what it says its version is. Throws BackendError `refused`, which says how to install it. */
   locate(env: Readonly<Record<string, string>>, signal: AbortSignal, clock: Clock): Promise<LocatedAgent>
   /** Nothing is started yet. */

@@ -33,7 +33,7 @@ describe('agents that are command lines', () => {
       set: { ...plain?.set, A: 'b' },
       memoryMb: 1_000,
       home: 'private',
-      find: expect.any(Function),
+      findProgram: expect.any(Function),
       locate: expect.any(Function),
       converse: expect.any(Function),
     })

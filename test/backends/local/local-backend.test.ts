@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -528,10 +528,15 @@ describe('the work of a local agent', () => {
   it('leaves no worktree where it was given up while that was being made', async () => {
     const agent = new ScriptedAgent()
     const backend = open(agent)
+    // Git has made it, and hangs in filling it.
+    const begun = join(root, 'begun')
+    git('config', 'filter.hangs.smudge', `touch '${begun}'; sleep 600`)
+    writeFileSync(join(repository, '.gitattributes'), '*.txt filter=hangs\n')
+    git('add', '.gitattributes')
+    git('commit', '-qm', 'second')
     const given = new AbortController()
-    // Wherever git is by then.
-    agent.onOpen = () => void setTimeout(() => given.abort(new Error('given up')), 30)
-    await backend.create(order(), given.signal).catch(() => {})
+    const creating = backend.create(order(), given.signal)
+    await Promise.all([until(() => existsSync(begun)).then(() => given.abort()), expect(creating).rejects.toThrow()])
     backend.release?.(key)
     await backend.close()
     expect(git('worktree', 'list').split('\n')).toHaveLength(1)
